@@ -1,0 +1,1 @@
+"""The pipeline's rules in plain Python: no Django, no I/O."""

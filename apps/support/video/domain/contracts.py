@@ -1,0 +1,101 @@
+"""What crosses a process boundary: the queue's message, and what a worker is given and gives back."""
+
+import json
+from dataclasses import asdict, dataclass
+from uuid import UUID
+
+MESSAGE_VERSION = 1
+LONGEST_MESSAGE_BYTES = 1024
+
+
+class UnreadableMessage(ValueError):
+    """The queue message is not a transcode message of a version we know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscodeMessage:
+    """A wake-up: it carries ids, the table carries the schedule. Body version 1, at most 1 KiB."""
+
+    job_id: UUID
+    video_id: int
+    tenant_id: int
+    file_key: str
+    version: int = MESSAGE_VERSION
+
+    def to_json(self) -> str:
+        """Return the message body."""
+        return json.dumps({**asdict(self), "job_id": str(self.job_id)}, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def parse(cls, body: str) -> "TranscodeMessage":
+        """
+        Read a message body. Unknown fields are ignored, so that a later version may add some.
+
+        Raises:
+            UnreadableMessage: Not JSON, not an object, another version, or a field is missing or of a wrong type.
+        """
+        try:
+            fields = json.loads(body)
+            version = fields["version"]
+            message = cls(
+                job_id=UUID(fields["job_id"]),
+                video_id=_whole_number(fields["video_id"]),
+                tenant_id=_whole_number(fields["tenant_id"]),
+                file_key=_text(fields["file_key"]),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UnreadableMessage(f"not a transcode message: {error!r}") from error
+        if version != MESSAGE_VERSION:
+            raise UnreadableMessage(f"version {version!r} is not {MESSAGE_VERSION}")
+        return message
+
+
+def _whole_number(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise TypeError(f"{value!r} is not a whole number")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise TypeError(f"{value!r} is not text")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedJob:
+    """One attempt, as its worker sees it. `attempt` is the fence: every later write names it."""
+
+    job_id: UUID
+    video_id: int
+    tenant_id: int
+    attempt: int
+    source_key: str
+    source_etag: str | None
+    source_size_bytes: int
+    verified: bool
+    output_prefix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobProgress:
+    """How far an attempt has come. `percent` is work done, 0 to 100."""
+
+    stage: str
+    percent: float
+    remaining_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscodeOutput:
+    """What an attempt has written under its prefix. Width and height as displayed, after rotation."""
+
+    duration_seconds: float
+    width: int
+    height: int
+    has_audio: bool
+    renditions: tuple[str, ...]
+    master_key: str
+    thumbnail_key: str
+    object_count: int
+    bytes_total: int

@@ -1,0 +1,47 @@
+"""Which files may be uploaded, by extension and by declared content type."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from .errors import FileTypeNotAllowed
+from .keys import file_extension
+
+CONTENT_TYPE_OF_EXTENSION: Mapping[str, str] = MappingProxyType(
+    {
+        "mp4": "video/mp4",
+        "m4v": "video/x-m4v",
+        "mov": "video/quicktime",
+        "mkv": "video/x-matroska",
+        "webm": "video/webm",
+        "avi": "video/x-msvideo",
+        "wmv": "video/x-ms-wmv",
+        "flv": "video/x-flv",
+        "mpg": "video/mpeg",
+        "mpeg": "video/mpeg",
+        "ts": "video/mp2t",
+        "mts": "video/mp2t",
+        "m2ts": "video/mp2t",
+        "3gp": "video/3gpp",
+    }
+)
+
+
+def accepted_content_type(*, filename: str, declared: str) -> str:
+    """
+    Return the content type that the upload URL binds.
+
+    Browsers name types differently or not at all (an .mkv is "" in most), so the extension decides and the
+    declared type must only not contradict it by being something else than a video.
+
+    Raises:
+        FileTypeNotAllowed: The extension is none of ours, or the declared type says that this is no video.
+    """
+    extension = file_extension(filename)
+    essence = declared.split(";", maxsplit=1)[0].strip().lower()
+    if extension not in CONTENT_TYPE_OF_EXTENSION:
+        raise FileTypeNotAllowed(extension=extension)
+    if essence in {"", "application/octet-stream"}:
+        return CONTENT_TYPE_OF_EXTENSION[extension]
+    if not essence.startswith("video/") or not essence.isascii() or not essence.isprintable():
+        raise FileTypeNotAllowed(extension=essence)
+    return essence

@@ -1,0 +1,205 @@
+"""
+What people are told, in Korean and English: one entry per error code and per cause code.
+
+A text is (what happened, what to do next) and may name `{params}` of the error.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+LANGUAGES = ("ko", "en")
+
+
+class Text(NamedTuple):
+    """A sentence that says what happened, and the next step."""
+
+    detail: str
+    hint: str
+
+
+class _MissingParams(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def text(code: str, language: str, **params: object) -> Text:
+    """
+    Return the text for a code.
+
+    Raises:
+        KeyError: The code has no entry: a bug, held off by a test.
+    """
+    chosen = TEXTS[code]["en" if language == "en" else "ko"]
+    known = _MissingParams(params)
+    return Text(chosen.detail.format_map(known), chosen.hint.format_map(known))
+
+
+def cause_text(cause_code: str, language: str) -> Text:
+    """Return the text for why a video failed; a cause without an entry reads as an internal one."""
+    return text(cause_code if cause_code in TEXTS else "INTERNAL_BUG", language)
+
+
+_CHECK_FILE_KO = "재생되는 파일인지 확인하고 다시 올려 주세요."
+
+TEXTS: Mapping[str, Mapping[str, Text]] = {
+    "not_found": {
+        "ko": Text("그런 영상이 없습니다.", "주소를 확인해 주세요. 삭제되었을 수도 있습니다."),
+        "en": Text("There is no such video.", "Check the address; it may have been deleted."),
+    },
+    "invalid_status": {
+        "ko": Text("지금 상태({status})에서는 할 수 없는 요청입니다.", "영상의 현재 상태를 새로 고쳐 확인해 주세요."),
+        "en": Text("The video's status ({status}) does not allow this.", "Reload the video to see its current state."),
+    },
+    "size_not_allowed": {
+        "ko": Text(
+            "파일 크기 {size_bytes}바이트는 허용되지 않습니다(1바이트부터 {limit_bytes}바이트까지).",
+            "빈 파일이 아닌지 확인하거나, 더 작은 파일로 나누어 올려 주세요.",
+        ),
+        "en": Text(
+            "A size of {size_bytes} bytes is not allowed (from 1 to {limit_bytes} bytes).",
+            "Check that the file is not empty, or split it into smaller files.",
+        ),
+    },
+    "file_type_not_allowed": {
+        "ko": Text("'{extension}' 형식은 올릴 수 없습니다.", "MP4, MOV, MKV, WebM 등의 영상 파일을 선택해 주세요."),
+        "en": Text(
+            "Files of type '{extension}' cannot be uploaded.",
+            "Choose a video file such as MP4, MOV, MKV or WebM.",
+        ),
+    },
+    "source_not_found_or_empty": {
+        "ko": Text(
+            "저장소에 파일이 없거나 비어 있습니다.",
+            "파일 전송이 끝났는지 확인하고, 아니라면 다시 전송해 주세요.",
+        ),
+        "en": Text(
+            "Storage has no file for this upload, or an empty one.",
+            "Check that the transfer has finished, or send the file again.",
+        ),
+    },
+    "upload_incomplete": {
+        "ko": Text(
+            "저장된 파일은 {stored_bytes}바이트인데 {declared_bytes}바이트라고 알려 주셨습니다.",
+            "전송이 중간에 끊겼을 수 있습니다. 파일을 다시 올려 주세요.",
+        ),
+        "en": Text(
+            "The stored file has {stored_bytes} bytes, {declared_bytes} were announced.",
+            "The transfer may have been cut short; upload the file again.",
+        ),
+    },
+    "upload_expired": {
+        "ko": Text("업로드 기한이 지났습니다.", "새로 업로드를 시작해 주세요."),
+        "en": Text("The upload's deadline has passed.", "Start a new upload."),
+    },
+    "presigned_get_failed": {
+        "ko": Text(
+            "저장된 파일을 읽을 주소를 만들지 못했습니다.",
+            "관리자에게 저장소 설정을 확인해 달라고 알려 주세요.",
+        ),
+        "en": Text(
+            "No URL could be signed to read the stored file.",
+            "Ask an operator to check the storage settings.",
+        ),
+    },
+    "unsupported_media": {
+        "ko": Text("재생할 수 없는 파일입니다: {reason}", "다른 파일을 새로 올려 주세요."),
+        "en": Text("This file cannot be played: {reason}", "Upload another file."),
+    },
+    "storage_unavailable": {
+        "ko": Text("저장소가 응답하지 않습니다.", "잠시 뒤에 같은 요청을 다시 보내 주세요. 바뀐 것은 없습니다."),
+        "en": Text("Storage did not answer.", "Repeat the same request in a moment; nothing has changed."),
+    },
+    "VIDEO_UPLOAD_ENQUEUE_FAILED": {
+        "ko": Text(
+            "업로드는 안전하게 저장되었고, 인코딩 대기열에 넣는 일이 늦어지고 있습니다.",
+            "기다리시면 자동으로 이어집니다. 파일을 다시 올리지 마세요.",
+        ),
+        "en": Text(
+            "The upload is safe and stored; handing it to the encoding queue is delayed.",
+            "It goes on by itself; do not upload the file again.",
+        ),
+    },
+    "playback_token_invalid": {
+        "ko": Text("재생 권한이 만료되었거나 올바르지 않습니다.", "영상 페이지를 새로 고쳐 다시 재생해 주세요."),
+        "en": Text("The right to play has expired or is not valid.", "Reload the video's page and press play again."),
+    },
+    "playback_object_missing": {
+        "ko": Text("재생 파일을 찾을 수 없습니다.", "영상 페이지를 새로 고치고, 계속되면 관리자에게 알려 주세요."),
+        "en": Text("The playback file is not there.", "Reload the video's page; if it stays, tell an operator."),
+    },
+    "job_precondition_failed": {
+        "ko": Text("내부 오류로 인코딩 작업을 만들지 못했습니다.", "관리자에게 요청 번호를 알려 주세요."),
+        "en": Text("An internal error kept the encoding job from being made.", "Give the request id to an operator."),
+    },
+    "INPUT_NOT_VIDEO": {
+        "ko": Text("영상 파일이 아닙니다.", _CHECK_FILE_KO),
+        "en": Text("This is not a video file.", "Check that the file plays on your device and upload it again."),
+    },
+    "INPUT_UNSUPPORTED_CONTAINER": {
+        "ko": Text("지원하지 않는 파일 형식입니다.", "MP4로 변환해서 다시 올려 주세요."),
+        "en": Text("The file's container format is not supported.", "Convert it to MP4 and upload it again."),
+    },
+    "INPUT_UNSUPPORTED_CODEC": {
+        "ko": Text("지원하지 않는 영상 코덱입니다.", "H.264 MP4로 변환해서 다시 올려 주세요."),
+        "en": Text("The video codec is not supported.", "Convert it to H.264 in MP4 and upload it again."),
+    },
+    "INPUT_NO_VIDEO_STREAM": {
+        "ko": Text("파일에 영상이 들어 있지 않습니다(소리만 있거나 비어 있음).", "화면이 있는 파일을 올려 주세요."),
+        "en": Text("The file has no picture (sound only, or nothing).", "Upload a file that has a picture."),
+    },
+    "INPUT_ENCRYPTED": {
+        "ko": Text("암호화(DRM)된 파일입니다.", "암호화되지 않은 원본을 올려 주세요."),
+        "en": Text("The file is encrypted (DRM).", "Upload the original without encryption."),
+    },
+    "INPUT_MALFORMED": {
+        "ko": Text("파일이 손상되어 읽을 수 없습니다.", _CHECK_FILE_KO),
+        "en": Text(
+            "The file is damaged and cannot be read.",
+            "Check that it plays on your device and upload it again.",
+        ),
+    },
+    "INPUT_TRUNCATED": {
+        "ko": Text("파일이 중간에 잘렸습니다.", "녹화나 복사가 끝까지 되었는지 확인하고 다시 올려 주세요."),
+        "en": Text("The file is cut off.", "Check that recording or copying had finished and upload it again."),
+    },
+    "INPUT_TOO_SHORT": {
+        "ko": Text("영상이 너무 짧습니다.", "더 긴 영상을 올려 주세요."),
+        "en": Text("The video is too short.", "Upload a longer video."),
+    },
+    "INPUT_TOO_LONG": {
+        "ko": Text("영상이 허용된 길이보다 깁니다.", "나누어서 올려 주세요."),
+        "en": Text("The video is longer than allowed.", "Split it and upload the parts."),
+    },
+    "INPUT_TOO_LARGE": {
+        "ko": Text("파일이 허용된 크기보다 큽니다.", "더 작은 파일을 올려 주세요."),
+        "en": Text("The file is larger than allowed.", "Upload a smaller file."),
+    },
+    "INPUT_TOO_MANY_PIXELS": {
+        "ko": Text("화면 크기가 너무 큽니다.", "4K 이하로 변환해서 다시 올려 주세요."),
+        "en": Text("The picture is too large.", "Convert it to 4K or smaller and upload it again."),
+    },
+    "INPUT_TOO_MANY_STREAMS": {
+        "ko": Text("파일에 트랙이 너무 많습니다.", "영상과 소리 트랙만 남겨 다시 올려 주세요."),
+        "en": Text("The file has too many tracks.", "Keep one picture and one sound track and upload it again."),
+    },
+    "INPUT_SUSPICIOUS": {
+        "ko": Text("영상이 아니라 다른 주소를 가리키는 목록 파일입니다.", "실제 영상 파일을 올려 주세요."),
+        "en": Text("This is a playlist that points elsewhere, not a video.", "Upload the video file itself."),
+    },
+    "UPLOAD_OVERWRITTEN": {
+        "ko": Text("확인한 뒤에 저장된 파일이 바뀌었습니다.", "안전을 위해 멈췄습니다. 파일을 새로 올려 주세요."),
+        "en": Text("The stored file changed after it was checked.", "Stopped for safety; upload the file again."),
+    },
+    "SOURCE_GONE": {
+        "ko": Text("저장된 원본이 사라졌습니다.", "파일을 새로 올려 주세요."),
+        "en": Text("The stored source has disappeared.", "Upload the file again."),
+    },
+    "CANCELLED": {
+        "ko": Text("인코딩이 취소되었습니다.", "다시 시도를 누르면 새로 시작합니다."),
+        "en": Text("Encoding was cancelled.", "Press retry to start again."),
+    },
+    "INTERNAL_BUG": {
+        "ko": Text("저희 쪽 문제로 처리하지 못했습니다.", "다시 시도를 눌러 주세요. 계속되면 관리자에게 알려 주세요."),
+        "en": Text("We could not process it, and the fault is ours.", "Press retry; if it stays, tell an operator."),
+    },
+}

@@ -1,0 +1,246 @@
+"""S3, R2, or a server that speaks their protocol."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from boto3.exceptions import S3UploadFailedError
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
+
+Answer = TypeVar("Answer")
+
+_DELETE_BATCH_LIMIT = 1000
+_MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
+_DENIED_CODES = {"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+
+
+class StorageError(Exception):
+    """Base of what storage may raise."""
+
+
+class StorageUnavailable(StorageError):
+    """Storage did not answer, or answered that it cannot now. Safe to repeat."""
+
+
+class StorageDenied(StorageError):
+    """Storage refused our credentials or our permission. Repeating will not help."""
+
+
+class ObjectMissing(StorageError):
+    """There is no object under this key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectHead:
+    """Facts of one stored object. The ETag is without its quotes."""
+
+    size_bytes: int
+    etag: str
+    content_type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectEntry:
+    """One line of a listing."""
+
+    key: str
+    size_bytes: int
+
+
+class S3Storage:
+    """
+    One bucket. Methods raise the errors above and nothing else. Thread-safe; one per process.
+
+    Args:
+        endpoint_url: None for AWS itself; custom endpoints are addressed by path.
+        public_endpoint_url: What URLs for browsers are signed for, when they reach storage under another name.
+
+    Source:
+        https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
+    """
+
+    def __init__(
+        self,
+        *,
+        bucket: str,
+        region: str,
+        access_key_id: str,
+        secret_access_key: str,
+        endpoint_url: str | None = None,
+        public_endpoint_url: str | None = None,
+        connect_timeout_seconds: float = 3.0,
+        read_timeout_seconds: float = 20.0,
+        attempts: int = 3,
+    ) -> None:
+        self.bucket = bucket
+        self._region = region
+        self._access_key_id = access_key_id
+        self._secret_access_key = secret_access_key
+        self._endpoint_url = endpoint_url
+        self._public_endpoint_url = public_endpoint_url or endpoint_url
+        self._config = Config(
+            signature_version="s3v4",
+            s3={"addressing_style": "path" if endpoint_url else "auto"},
+            connect_timeout=connect_timeout_seconds,
+            read_timeout=read_timeout_seconds,
+            retries={"total_max_attempts": attempts, "mode": "standard"},
+            max_pool_connections=16,
+            # A presigned PUT must not ask the browser for a checksum header that nobody told it of.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+
+    def head(self, key: str) -> ObjectHead:
+        """Return the object's facts."""
+        answer = self._call(lambda s3: s3.head_object(Bucket=self.bucket, Key=key))
+        return ObjectHead(
+            size_bytes=answer["ContentLength"],
+            etag=answer["ETag"].strip('"'),
+            content_type=answer.get("ContentType", ""),
+        )
+
+    def read_bytes(self, key: str) -> bytes:
+        """Return a small object whole."""
+        return self._call(lambda s3: s3.get_object(Bucket=self.bucket, Key=key)["Body"].read())
+
+    def write_bytes(self, key: str, body: bytes, *, content_type: str) -> None:
+        """Store a small object."""
+        self._call(lambda s3: s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type))
+
+    def upload_file(self, key: str, path: Path, *, content_type: str) -> None:
+        """Store a file, in parts when it is large."""
+        self._call(
+            lambda s3: s3.upload_file(
+                Filename=str(path), Bucket=self.bucket, Key=key, ExtraArgs={"ContentType": content_type}
+            )
+        )
+
+    def list_objects(self, prefix: str) -> Iterator[ObjectEntry]:
+        """Yield everything under a prefix, page by page."""
+        token: str | None = None
+        while True:
+            page = self._page(prefix, token)
+            for entry in page.get("Contents", []):
+                yield ObjectEntry(key=entry["Key"], size_bytes=entry["Size"])
+            token = page.get("NextContinuationToken")
+            if not page.get("IsTruncated") or token is None:
+                return
+
+    def delete_prefix(self, prefix: str) -> int:
+        """
+        Delete everything under a prefix and return how many objects went.
+
+        Raises:
+            ValueError: The prefix does not end in "/": "video/12" would take "video/120" along.
+        """
+        if not prefix.endswith("/"):
+            raise ValueError(f"a prefix ends in '/', this does not: {prefix!r}")
+        keys = [entry.key for entry in self.list_objects(prefix)]
+        for start in range(0, len(keys), _DELETE_BATCH_LIMIT):
+            self._delete_batch(keys[start : start + _DELETE_BATCH_LIMIT])
+        return len(keys)
+
+    def presign_get(self, key: str, *, expires_seconds: int) -> str:
+        """Return a URL that reads the object, from where our own processes reach storage."""
+        return self._presign(self._s3, "get_object", {"Bucket": self.bucket, "Key": key}, expires_seconds)
+
+    def presign_public_get(self, key: str, *, expires_seconds: int) -> str:
+        """Return a URL that reads the object, from where browsers reach storage."""
+        return self._presign(self._public_s3, "get_object", {"Bucket": self.bucket, "Key": key}, expires_seconds)
+
+    def presign_put(self, key: str, *, content_type: str, size_bytes: int, expires_seconds: int) -> str:
+        """
+        Return a URL for one PUT by a browser of exactly this type and length, refused (412) when the object exists.
+
+        Source:
+            https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+        """
+        params = {
+            "Bucket": self.bucket,
+            "Key": key,
+            "ContentType": content_type,
+            "ContentLength": size_bytes,
+            "IfNoneMatch": "*",
+        }
+        return self._presign(self._public_s3, "put_object", params, expires_seconds)
+
+    def provision(self, *, allowed_origins: list[str]) -> None:
+        """Make the bucket if it is missing and let pages of `allowed_origins` upload to it and play from it."""
+        try:
+            self._call(lambda s3: s3.head_bucket(Bucket=self.bucket))
+        except ObjectMissing:
+            self._call(lambda s3: s3.create_bucket(Bucket=self.bucket))
+        rule = {
+            "AllowedOrigins": allowed_origins,
+            "AllowedMethods": ["GET", "HEAD", "PUT"],
+            "AllowedHeaders": ["*"],
+            "ExposeHeaders": ["ETag", "Content-Length", "Content-Range"],
+            "MaxAgeSeconds": 3600,
+        }
+        self._call(
+            lambda s3: s3.put_bucket_cors(Bucket=self.bucket, CORSConfiguration={"CORSRules": [rule]})  # type: ignore[list-item]
+        )
+
+    @cached_property
+    def _s3(self) -> "S3Client":
+        return self._client(self._endpoint_url)
+
+    @cached_property
+    def _public_s3(self) -> "S3Client":
+        return self._s3 if self._public_endpoint_url == self._endpoint_url else self._client(self._public_endpoint_url)
+
+    def _client(self, endpoint_url: str | None) -> "S3Client":
+        import boto3
+
+        return boto3.session.Session().client(
+            "s3",
+            region_name=self._region,
+            endpoint_url=endpoint_url,
+            aws_access_key_id=self._access_key_id,
+            aws_secret_access_key=self._secret_access_key,
+            config=self._config,
+        )
+
+    def _page(self, prefix: str, token: str | None) -> "ListObjectsV2OutputTypeDef":
+        if token is None:
+            return self._call(lambda s3: s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix))
+        return self._call(lambda s3: s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix, ContinuationToken=token))
+
+    def _delete_batch(self, keys: list[str]) -> None:
+        answer = self._call(
+            lambda s3: s3.delete_objects(
+                Bucket=self.bucket, Delete={"Objects": [{"Key": key} for key in keys], "Quiet": True}
+            )
+        )
+        if failed := answer.get("Errors", []):
+            raise StorageUnavailable(f"{len(failed)} objects could not be deleted, the first: {failed[0]}")
+
+    def _presign(self, client: "S3Client", method: str, params: dict[str, object], expires_seconds: int) -> str:
+        try:
+            return client.generate_presigned_url(method, Params=params, ExpiresIn=expires_seconds)
+        except (BotoCoreError, ClientError) as error:
+            raise StorageDenied(f"cannot sign {method}: {error}") from error
+
+    def _call(self, call: "Callable[[S3Client], Answer]") -> Answer:
+        try:
+            return call(self._s3)
+        except ClientError as error:
+            raise _translated(error) from error
+        except (BotoCoreError, S3UploadFailedError) as error:
+            raise StorageUnavailable(str(error)) from error
+
+
+def _translated(error: ClientError) -> StorageError:
+    code = error.response.get("Error", {}).get("Code", "")
+    if code in _MISSING_CODES:
+        return ObjectMissing(str(error))
+    if code in _DENIED_CODES:
+        return StorageDenied(str(error))
+    return StorageUnavailable(str(error))
