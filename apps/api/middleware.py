@@ -1,0 +1,103 @@
+"""What happens around every request: its id, its language, its one log line, its security headers, its size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import translation
+from django.utils.functional import Promise
+
+from apps.api.error_views import payload_too_large
+from apps.api.request_context import REQUEST_ID_HEADER, accept_request_id
+from apps.core.language import language_of
+from apps.core.permissions import Principal
+
+log = structlog.get_logger()
+
+NextHandler = Callable[[HttpRequest], HttpResponseBase]
+
+# Django's and the REST framework's own texts, such as "This field is required."
+_CATALOGUE_OF = {"ko": "ko-kr", "en": "en"}
+
+
+class RequestContextMiddleware:
+    """Gives the request an id and a language, and writes one `request_finished` line with all that it was."""
+
+    def __init__(self, get_response: NextHandler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        request_id = accept_request_id(request.headers.get(REQUEST_ID_HEADER))
+        request.request_id = request_id  # type: ignore[attr-defined]
+        started = time.perf_counter()
+        with (
+            structlog.contextvars.bound_contextvars(request_id=request_id),
+            translation.override(_CATALOGUE_OF[language_of(request)]),
+        ):
+            response = self._get_response(request)
+            response.headers[REQUEST_ID_HEADER] = request_id
+            _log_finished(request, response, duration_ms=(time.perf_counter() - started) * 1000)
+        return response
+
+
+class SecurityHeadersMiddleware:
+    """Adds the Content-Security-Policy; the rest is Django's SecurityMiddleware."""
+
+    def __init__(self, get_response: NextHandler) -> None:
+        self._get_response = get_response
+        self._policy = settings.SECURE_CONTENT_SECURITY_POLICY
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        response.headers.setdefault("Content-Security-Policy", self._policy)
+        return response
+
+
+class BodyLimitMiddleware:
+    """Refuses a large body before anybody reads it: the REST framework's JSON parser has no limit of its own."""
+
+    def __init__(self, get_response: NextHandler) -> None:
+        self._get_response = get_response
+        self._limit_bytes = settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        declared = request.META.get("CONTENT_LENGTH") or "0"
+        if declared.isascii() and declared.isdigit() and int(declared[:18]) > self._limit_bytes:
+            return payload_too_large(request, limit_bytes=self._limit_bytes)
+        return self._get_response(request)
+
+
+def _log_finished(request: HttpRequest, response: HttpResponseBase, *, duration_ms: float) -> None:
+    principal = getattr(request, "academy_principal", None)
+    caller: dict[str, object] = {}
+    if isinstance(principal, Principal):
+        caller = {"actor": principal.actor, "tenant_id": principal.tenant.pk}
+    route = request.resolver_match.route if request.resolver_match else None
+    size_bytes = len(response.content) if isinstance(response, HttpResponse) else None
+    log.log(
+        _level_of(response.status_code),
+        "request_finished",
+        message=f"{request.method} {request.path} {response.status_code}",
+        method=request.method,
+        path=request.path,
+        route=str(route) if isinstance(route, (str, Promise)) else None,
+        status=response.status_code,
+        code=getattr(response, "data", {}).get("code") if _is_error_body(response) else None,
+        duration_ms=round(duration_ms, 1),
+        size_bytes=size_bytes,
+        **caller,
+    )
+
+
+def _level_of(status: int) -> int:
+    # 10 steps a level as in the standard library: DEBUG 10, INFO 20, WARNING 30, ERROR 40.
+    return 30 if status >= 500 else 20
+
+
+def _is_error_body(response: HttpResponseBase) -> bool:
+    return response.status_code >= 400 and isinstance(getattr(response, "data", None), dict)

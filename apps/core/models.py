@@ -1,0 +1,103 @@
+"""Who may use the installation: users, tenants, what a user is to a tenant, and keys for machines."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Length
+
+from apps.core.tenancy import TenantScopedManager
+
+SCOPE_VIDEOS_READ = "videos:read"
+SCOPE_VIDEOS_WRITE = "videos:write"
+ALL_SCOPES = (SCOPE_VIDEOS_READ, SCOPE_VIDEOS_WRITE)
+
+
+class User(AbstractUser):
+    """A person who signs in. What they may do is up to their memberships."""
+
+    display_name = models.CharField(max_length=150, blank=True, default="")
+
+    @property
+    def shown_name(self) -> str:
+        return self.display_name or self.username
+
+
+class Tenant(models.Model):
+    """One academy: the owner of videos, and the border that nobody looks across."""
+
+    code = models.SlugField(max_length=63, unique=True)
+    name = models.CharField(max_length=200)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Role(models.TextChoices):
+    OWNER = "owner", "owner"
+    STAFF = "staff", "staff"
+    VIEWER = "viewer", "viewer"
+
+    @property
+    def may_write(self) -> bool:
+        return self in (Role.OWNER, Role.STAFF)
+
+
+class Membership(models.Model):
+    """What a user is to a tenant."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role.choices)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = TenantScopedManager["Membership"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "tenant"], name="core_membership_once_per_tenant"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="core_membership_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} is {self.role} of {self.tenant_id}"
+
+
+class ApiKey(models.Model):
+    """
+    A machine's right to act for one tenant.
+
+    Only a hash is kept: the key itself is shown once, when it is made (`apps.core.api_keys`). Its entropy is that of
+    its 256 random bits, so a fast hash is enough; a slow one would cost every request.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=8, unique=True)
+    key_hash = models.CharField(max_length=64)
+    scopes = ArrayField(models.CharField(max_length=32), default=list)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = TenantScopedManager["ApiKey"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.lookups.Exact(Length("key_hash"), 64), name="core_api_key_is_hashed"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"avk_{self.prefix}"
+
+    def is_usable(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
