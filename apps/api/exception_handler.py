@@ -136,7 +136,8 @@ def _headers_of(exc: Exception) -> dict[str, str]:
 
 def _retry_after_seconds(exc: Exception) -> float | None:
     if isinstance(exc, exceptions.Throttled):
-        return exc.wait
+        wait_seconds: float | None = getattr(exc, "wait", None)
+        return wait_seconds
     if isinstance(exc, (VideoError, CoreError)):
         return exc.retry_after_seconds
     if isinstance(exc, _DATABASE_DOWN):

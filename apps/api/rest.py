@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import IO, Any
 
 from rest_framework.exceptions import NotAcceptable, ParseError
@@ -33,10 +33,11 @@ class AlwaysAnswerNegotiation(DefaultContentNegotiation):
     """Answers JSON even to a caller that asked for something else: an answer is more use than 406."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
+        offered = list(renderers)
         try:
-            chosen: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+            chosen: tuple[BaseRenderer, str] = super().select_renderer(request, offered, format_suffix)
         except NotAcceptable:
-            return renderers[0], renderers[0].media_type
+            return offered[0], offered[0].media_type
         return chosen

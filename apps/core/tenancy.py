@@ -59,7 +59,7 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
         return self._scoped()
 
     def _scoped(self) -> Self:
-        clone = self._chain()
+        clone: Self = self._chain()  # type: ignore[attr-defined]
         clone._is_scoped = True
         return clone
 
@@ -76,7 +76,7 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
     def _fetch_all(self) -> None:
         if self._result_cache is None:
             self._require_scope()
-        super()._fetch_all()  # type: ignore[misc]
+        super()._fetch_all()
 
     def iterator(self, chunk_size: int | None = None) -> Iterator[Row]:
         self._require_scope()
@@ -129,7 +129,7 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
     # A queryset inside another query: filter(video__in=queryset).
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Any:
         self._require_scope()
-        return super().resolve_expression(*args, **kwargs)  # type: ignore[misc]
+        return super().resolve_expression(*args, **kwargs)
 
     def _combinator_query(self, combinator: str, *other_qs: Any, **kwargs: Any) -> Self:
         self._require_all_scoped(other_qs)
@@ -143,7 +143,7 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
         return self._combined(super().__and__, other)
 
     def __xor__(self, other: models.QuerySet[Row]) -> Self:
-        return self._combined(super().__xor__, other)  # type: ignore[misc]
+        return self._combined(super().__xor__, other)
 
     def _combined(self, combine: Callable[[Any], Any], other: models.QuerySet[Row]) -> Self:
         self._require_all_scoped((other,))

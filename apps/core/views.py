@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib.auth import authenticate, login, logout
 from django.middleware.csrf import get_token
@@ -47,8 +47,8 @@ class LoginSerializer(serializers.Serializer[Any]):
 class SessionView(APIView):
     """Says who is signed in. It always sets the CSRF cookie, so a page asks this first."""
 
-    authentication_classes: ClassVar = [SessionAuthentication]
-    permission_classes: ClassVar = [AllowAny]
+    authentication_classes = (SessionAuthentication,)
+    permission_classes = (AllowAny,)
 
     @extend_schema(operation_id="session_retrieve", responses=SessionSerializer, tags=["auth"])
     def get(self, request: Request) -> Response:
@@ -59,8 +59,8 @@ class SessionView(APIView):
 class LoginView(APIView):
     """Starts a session. The CSRF token is needed here too: else another site could sign a visitor in as itself."""
 
-    authentication_classes: ClassVar = [SessionAuthentication]
-    permission_classes: ClassVar = [AllowAny]
+    authentication_classes = (SessionAuthentication,)
+    permission_classes = (AllowAny,)
 
     @extend_schema(operation_id="login", request=LoginSerializer, responses=SessionSerializer, tags=["auth"])
     def post(self, request: Request) -> Response:
@@ -79,8 +79,8 @@ class LoginView(APIView):
 class LogoutView(APIView):
     """Ends the session. Without one, there is nothing to end and the answer is the same."""
 
-    authentication_classes: ClassVar = [SessionAuthentication]
-    permission_classes: ClassVar = [AllowAny]
+    authentication_classes = (SessionAuthentication,)
+    permission_classes = (AllowAny,)
 
     @extend_schema(operation_id="logout", request=None, responses={204: None}, tags=["auth"])
     def post(self, request: Request) -> Response:

@@ -86,5 +86,8 @@ def _name_event(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> 
         event_dict["message"] = event_dict["event"]
         event_dict["event"] = record.name
     event_dict.setdefault("message", event_dict["event"])
-    ordered = {name: event_dict.pop(name) for name in ("timestamp", "level", "event", "message") if name in event_dict}
-    return ordered | event_dict
+    ordered: EventDict = {
+        name: event_dict.pop(name) for name in ("timestamp", "level", "event", "message") if name in event_dict
+    }
+    ordered.update(event_dict)
+    return ordered

@@ -182,5 +182,5 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 
 # Django's own logging set-up would write plain text beside our JSON lines.
 LOGGING_CONFIG = None
-LOGGING = {}
+LOGGING: dict[str, Any] = {}
 configure_logging(ACADEMY_LOG_LEVEL, ACADEMY_LOG_FORMAT)
