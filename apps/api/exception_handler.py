@@ -111,8 +111,8 @@ def _answer(exc: Exception, request: Request) -> Response | None:
 
 
 def _video_error(exc: VideoError, request: Request) -> Response:
-    text = video_messages.text(exc.code, language_of(request), **exc.params)
-    return Response(_body(request, exc.code, text), status=STATUS_OF[exc.code])
+    text = video_messages.error_text(exc.code, language_of(request), exc.params)
+    return Response(_body(request, exc.code, text) | exc.public_fields(), status=STATUS_OF[exc.code])
 
 
 def _plain(request: Request, code: str, **params: object) -> Response:

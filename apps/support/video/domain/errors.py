@@ -13,10 +13,18 @@ class VideoError(Exception):
 
     code: ClassVar[str] = "video_error"
     retry_after_seconds: ClassVar[int | None] = None
+    public_params: ClassVar[tuple[str, ...]] = ()
+    """Params that the answer carries as fields of their own, for programs."""
 
     def __init__(self, **params: object) -> None:
         self.params = params
+        self.extra_fields: dict[str, object] = {}
+        """Further fields of the answer, added by whoever can represent them."""
         super().__init__(f"{self.code}: {params}" if params else self.code)
+
+    def public_fields(self) -> dict[str, object]:
+        """Return the fields of the answer beside code, detail and hint."""
+        return {name: self.params.get(name) for name in self.public_params} | self.extra_fields
 
 
 class VideoNotFound(VideoError):
@@ -26,15 +34,17 @@ class VideoNotFound(VideoError):
 
 
 class InvalidStatus(VideoError):
-    """The video is not in a state that allows this. Carries the status, and the video and job for the answer."""
+    """The video is not in a state that allows this."""
 
     code = "invalid_status"
+    public_params = ("status", "video_id", "job_id")
 
 
 class SizeNotAllowed(VideoError):
     """The file is empty or larger than one upload may be."""
 
     code = "size_not_allowed"
+    public_params = ("limit_bytes",)
 
 
 class FileTypeNotAllowed(VideoError):
@@ -53,6 +63,7 @@ class UploadIncomplete(VideoError):
     """Storage has an object of another size than was announced."""
 
     code = "upload_incomplete"
+    public_params = ("stored_bytes", "declared_bytes")
 
 
 class UploadUrlExpired(VideoError):
@@ -71,6 +82,7 @@ class UnsupportedMedia(VideoError):
     """The source can never become a playable video; `cause_code` says why."""
 
     code = "unsupported_media"
+    public_params = ("cause_code", "video_id")
 
 
 class StorageUnavailable(VideoError):
@@ -84,6 +96,7 @@ class EnqueueFailed(VideoError):
     """The job is stored but SQS did not take its message in time. The relay goes on by itself."""
 
     code = "VIDEO_UPLOAD_ENQUEUE_FAILED"
+    public_params = ("video_id", "job_id")
     retry_after_seconds = 5
 
 

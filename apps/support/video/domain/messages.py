@@ -34,6 +34,14 @@ def text(code: str, language: str, **params: object) -> Text:
     return Text(chosen.detail.format_map(known), chosen.hint.format_map(known))
 
 
+def error_text(code: str, language: str, params: Mapping[str, object]) -> Text:
+    """Return the text for an error; one that carries a cause names it in the same language."""
+    cause_code = params.get("cause_code")
+    if isinstance(cause_code, str):
+        params = {**params, "reason": cause_text(cause_code, language).detail}
+    return text(code, language, **params)
+
+
 def cause_text(cause_code: str, language: str) -> Text:
     """Return the text for why a video failed; a cause without an entry reads as an internal one."""
     return text(cause_code if cause_code in TEXTS else "INTERNAL_BUG", language)

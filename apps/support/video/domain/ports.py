@@ -1,7 +1,6 @@
 """What the services need of the world. The adapters in `libs` fulfil these by their shape."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Protocol
 
 
@@ -42,12 +41,7 @@ class ObjectStorage(Protocol):
         ...
 
     def presign_get(self, key: str, *, expires_seconds: int) -> str: ...
+    def presign_public_get(self, key: str, *, expires_seconds: int) -> str: ...
     def presign_put(self, key: str, *, content_type: str, size_bytes: int, expires_seconds: int) -> str:
         """Return a URL that accepts one PUT of exactly this type and length, and only while no such object exists."""
         ...
-
-
-class Clock(Protocol):
-    """Now, as an aware UTC datetime."""
-
-    def now(self) -> datetime: ...

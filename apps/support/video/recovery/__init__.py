@@ -1,0 +1,1 @@
+"""Finding what is broken, and repairing it through the services."""

@@ -1,0 +1,1 @@
+"""HTTP in, services and selectors, HTTP out."""

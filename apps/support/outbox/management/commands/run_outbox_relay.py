@@ -1,0 +1,30 @@
+"""`manage.py run_outbox_relay`: send outbox messages to SQS until told to stop."""
+
+import signal
+from threading import Event
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from libs.clock import SystemClock
+from libs.queue.client import SQSQueueClient
+
+from ...process import run_relay
+
+
+class Command(BaseCommand):
+    help = "Send outbox messages to SQS. Any number of these may run."
+
+    def handle(self, **_options: object) -> None:
+        """Run until SIGTERM or SIGINT."""
+        stop = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        queue = SQSQueueClient(
+            region=settings.SQS_REGION,
+            endpoint_url=settings.SQS_ENDPOINT_URL,
+            access_key_id=settings.AWS_ACCESS_KEY_ID,
+            secret_access_key=settings.AWS_SECRET_ACCESS_KEY,
+            read_timeout_seconds=10,
+        )
+        run_relay(queue=queue, clock=SystemClock(), database_url=settings.DATABASE_URL, stop=stop)

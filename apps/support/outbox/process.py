@@ -1,0 +1,71 @@
+"""The relay's loop: a shell around `drain_once`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+
+import psycopg
+import structlog
+from django.db import DatabaseError, close_old_connections, connection
+from psycopg import sql
+
+from libs.clock import Clock
+
+from .outbox import NOTIFY_CHANNEL
+from .relay import DrainReport, MessageSender, drain_once, prune_sent
+
+log = structlog.get_logger(__name__)
+
+# A lost notification, or a row that becomes due later, is found after at most this long.
+POLL_SECONDS = 1.0
+PRUNE_EVERY_STEPS = 3600
+LONGEST_PAUSE_SECONDS = 10.0
+
+
+def run_relay(*, queue: MessageSender, clock: Clock, database_url: str, stop: Event) -> None:
+    """
+    Send what is due until `stop` is set. Survives a database or queue that comes and goes.
+
+    Args:
+        database_url: For the listening connection, which is not Django's: it waits idle for notifications.
+    """
+    pause_seconds = POLL_SECONDS
+    while not stop.is_set():
+        try:
+            with _listening(database_url) as wait:
+                pause_seconds = POLL_SECONDS
+                _drain_until_stopped(queue=queue, clock=clock, stop=stop, wait=wait)
+        except (DatabaseError, psycopg.Error) as error:
+            log.warning("relay_database_unavailable", error=str(error), pause_seconds=pause_seconds)
+            close_old_connections()
+            stop.wait(pause_seconds)
+            pause_seconds = min(LONGEST_PAUSE_SECONDS, pause_seconds * 2)
+
+
+def _drain_until_stopped(
+    *, queue: MessageSender, clock: Clock, stop: Event, wait: "psycopg.Connection[tuple[object, ...]]"
+) -> None:
+    steps = 0
+    while not stop.is_set():
+        report = drain_once(queue=queue, clock=clock)
+        _log_report(report)
+        steps += 1
+        if steps % PRUNE_EVERY_STEPS == 0:
+            prune_sent(clock=clock)
+        if report.sent == 0:
+            connection.close_if_unusable_or_obsolete()
+            next(wait.notifies(timeout=POLL_SECONDS, stop_after=1), None)
+
+
+def _log_report(report: DrainReport) -> None:
+    if report.failed:
+        log.warning("outbox_drained", sent=report.sent, failed=report.failed)
+    elif report.sent:
+        log.info("outbox_drained", sent=report.sent)
+
+
+@contextmanager
+def _listening(database_url: str) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    with psycopg.connect(database_url, autocommit=True) as listener:
+        listener.execute(sql.SQL("LISTEN {}").format(sql.Identifier(NOTIFY_CHANNEL)))
+        yield listener

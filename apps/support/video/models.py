@@ -1,0 +1,218 @@
+"""
+The tables of the pipeline. PostgreSQL is the only truth; what SQL can hold, a constraint holds.
+
+Only `services.lifecycle` writes `Video.status`, `VideoUpload.state` and `VideoTranscodeJob.state`.
+"""
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from apps.core.models import Tenant
+from apps.core.tenancy import TenantScopedManager
+
+from .domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
+
+
+def _choices(states: type[VideoStatus | UploadState | JobState]) -> list[tuple[str, str]]:
+    return [(state.value, state.value) for state in states]
+
+
+def _one_of(field: str, states: type[VideoStatus | UploadState | JobState], name: str) -> models.CheckConstraint:
+    return models.CheckConstraint(condition=Q(**{f"{field}__in": [state.value for state in states]}), name=name)
+
+
+class Video(models.Model):
+    """A lecture's video. `status` is a projection, `published_prefix` the pointer that makes output visible."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(max_length=200)
+    session = models.CharField(max_length=100, blank=True)
+    position = models.PositiveIntegerField()
+    """Order within the session, unique per tenant and session, counted from 1."""
+    status = models.CharField(max_length=12, choices=_choices(VideoStatus), default=VideoStatus.PENDING)
+    status_changed_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    current_job = models.ForeignKey(
+        "VideoTranscodeJob", null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=True
+    )
+    published_prefix = models.CharField(max_length=200, blank=True)
+    """The attempt's prefix that viewers see; empty until the first publish, switched by one UPDATE."""
+    published_at = models.DateTimeField(null=True)
+    master_key = models.CharField(max_length=300, blank=True)
+    thumbnail_key = models.CharField(max_length=300, blank=True)
+    duration_seconds = models.FloatField(null=True)
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    failure_code = models.CharField(max_length=60, blank=True)
+    """Cause code of the last failure; cleared when the video is published."""
+    failure_detail = models.TextField(blank=True)
+    deleted_at = models.DateTimeField(null=True)
+    """The tombstone: set at once, and kept until storage is confirmed empty."""
+    purge_after = models.DateTimeField(null=True)
+    purged_at = models.DateTimeField(null=True)
+
+    objects = TenantScopedManager["Video"]()
+
+    class Meta:
+        db_table = "video"
+        constraints: ClassVar = [
+            _one_of("status", VideoStatus, "video_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status=VideoStatus.READY) | ~Q(published_prefix=""), name="video_ready_is_published"
+            ),
+            models.CheckConstraint(
+                condition=Q(deleted_at=None, purge_after=None) | Q(deleted_at__isnull=False, purge_after__isnull=False),
+                name="video_tombstone_has_purge",
+            ),
+            models.UniqueConstraint(
+                fields=["tenant", "session", "position"],
+                condition=Q(deleted_at=None),
+                name="video_position_once_per_session",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["tenant", "-id"], condition=Q(deleted_at=None), name="video_tenant_newest"),
+            models.Index(fields=["status", "status_changed_at"], name="video_status_age"),
+            models.Index(
+                fields=["purge_after"],
+                condition=Q(deleted_at__isnull=False, purged_at=None),
+                name="video_purge_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"video {self.pk} {self.status}"
+
+
+class VideoUpload(models.Model):
+    """The source of a video: what was announced, where it goes, and what verification found."""
+
+    video = models.OneToOneField(Video, on_delete=models.CASCADE, related_name="upload")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=12, choices=_choices(UploadState), default=UploadState.PENDING)
+    file_key = models.CharField(max_length=300, unique=True)
+    filename = models.CharField(max_length=500)
+    content_type = models.CharField(max_length=100)
+    size_bytes = models.BigIntegerField()
+    created_at = models.DateTimeField()
+    deadline_at = models.DateTimeField()
+    next_check_at = models.DateTimeField(null=True)
+    """When the reconciler looks into storage whether the object has arrived without a `complete`; null: never."""
+    check_count = models.PositiveIntegerField(default=0)
+    completed_at = models.DateTimeField(null=True)
+    etag = models.CharField(max_length=200, blank=True)
+    """Pinned at verification; every later read says If-Match."""
+    verified = models.BooleanField(default=False)
+    """False after acceptance means that the worker verifies before it encodes."""
+    media_facts = models.JSONField(default=dict, blank=True)
+
+    objects = TenantScopedManager["VideoUpload"]()
+
+    class Meta:
+        db_table = "video_upload"
+        constraints: ClassVar = [
+            _one_of("state", UploadState, "upload_state_known"),
+            models.CheckConstraint(condition=Q(size_bytes__gt=0), name="upload_size_positive"),
+            models.CheckConstraint(
+                condition=~Q(state=UploadState.ACCEPTED) | (~Q(etag="") & Q(completed_at__isnull=False)),
+                name="upload_accepted_is_pinned",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["next_check_at"],
+                condition=Q(state__in=[UploadState.PENDING, UploadState.EXPIRED]),
+                name="upload_check_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"upload of video {self.video_id} {self.state}"
+
+
+class VideoTranscodeJob(models.Model):
+    """
+    One transcode of one source.
+
+    `attempt_count` is the fence: it grows with every claim, and every write of a worker names it.
+    `failure_count` is the retry budget: a shutdown of ours or a hand-back does not use it up.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="jobs")
+    state = models.CharField(max_length=12, choices=_choices(JobState), default=JobState.QUEUED)
+    state_changed_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    attempt_count = models.PositiveIntegerField(default=0)
+    failure_count = models.PositiveIntegerField(default=0)
+    max_attempts = models.PositiveIntegerField()
+    next_attempt_at = models.DateTimeField(null=True)
+    worker_id = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    stage = models.CharField(max_length=20, blank=True)
+    progress_percent = models.FloatField(default=0.0)
+    remaining_seconds = models.FloatField(null=True)
+    progress_at = models.DateTimeField(null=True)
+    cause_code = models.CharField(max_length=60, blank=True)
+    cause_detail = models.TextField(blank=True)
+    output = models.JSONField(default=dict, blank=True)
+
+    objects = TenantScopedManager["VideoTranscodeJob"]()
+
+    class Meta:
+        db_table = "video_transcode_job"
+        constraints: ClassVar = [
+            _one_of("state", JobState, "job_state_known"),
+            models.UniqueConstraint(
+                fields=["video"],
+                condition=Q(state__in=[state.value for state in sorted(ACTIVE_JOB_STATES)]),
+                name="job_one_active_per_video",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=JobState.RUNNING) | (Q(lease_until__isnull=False) & ~Q(worker_id="")),
+                name="job_running_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=JobState.RETRY_WAIT) | Q(next_attempt_at__isnull=False),
+                name="job_retry_wait_has_time",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["state_changed_at"], condition=Q(state=JobState.QUEUED), name="job_queued_age"),
+            models.Index(fields=["lease_until"], condition=Q(state=JobState.RUNNING), name="job_lease_age"),
+            models.Index(fields=["next_attempt_at"], condition=Q(state=JobState.RETRY_WAIT), name="job_retry_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"job {self.pk} of video {self.video_id} {self.state} attempt {self.attempt_count}"
+
+
+class VideoEvent(models.Model):
+    """Append-only: what happened, once per transition. Serves the timeline, later feeds and the audit."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="events")
+    job = models.ForeignKey(VideoTranscodeJob, null=True, on_delete=models.SET_NULL, related_name="+")
+    attempt = models.PositiveIntegerField(null=True)
+    name = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=120)
+    """"user:12", "key:avk_xxxx", "worker:host-3", "reconciler" or "relay"."""
+    data = models.JSONField(default=dict, blank=True)
+
+    objects = TenantScopedManager["VideoEvent"]()
+
+    class Meta:
+        db_table = "video_event"
+        indexes: ClassVar = [models.Index(fields=["video", "id"], name="event_of_video")]
+
+    def __str__(self) -> str:
+        return f"{self.name} of video {self.video_id}"

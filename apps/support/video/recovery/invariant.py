@@ -1,0 +1,56 @@
+"""What an invariant is."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from libs.clock import Clock
+
+from ..domain.ports import ObjectStorage
+from ..services.sqs_queue import VideoSQSQueue
+from ..services.verification import MediaProber
+
+ACTOR = "reconciler"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The ports that invariants look at and repair through."""
+
+    clock: Clock
+    storage: ObjectStorage
+    prober: MediaProber
+    queue: VideoSQSQueue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One row for which an invariant does not hold."""
+
+    invariant: str
+    subject: str
+    """The row's key, as text: what `repair` looks up again."""
+    tenant_id: int
+    video_id: int
+    detail: str
+    facts: dict[str, object] = field(default_factory=dict)
+
+
+class Invariant(Protocol):
+    """A sentence about the tables that must be true, how to find where it is not, and how to make it true."""
+
+    code: str
+    sentence: str
+
+    def find(self, world: World, *, limit: int) -> list[Finding]:
+        """Return at most `limit` findings, oldest first, by an index. Changes nothing."""
+        ...
+
+    def repair(self, world: World, finding: Finding) -> None:
+        """
+        Make it true, through a service. Idempotent: a finding that has healed meanwhile is left alone.
+
+        Raises:
+            TransitionRefused, LeaseLost: Somebody else was there first.
+            VideoError: The world did not let us; the next round tries again.
+        """
+        ...

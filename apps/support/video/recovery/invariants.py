@@ -1,0 +1,152 @@
+"""The invariants of the job table and of deletion. Uploads have a file of their own."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import DateTimeField, F, OuterRef, Q, Subquery
+from django.db.models.fields import CharField
+from django.db.models.functions import Cast, Coalesce
+
+from apps.support.outbox.models import OutboxMessage
+
+from ..domain.errors import TransitionRefused
+from ..domain.lifecycle import EventName, JobState
+from ..models import Video, VideoTranscodeJob
+from ..services.deletion import purge_video
+from ..services.lifecycle import lock_video, record_event
+from ..services.sqs_queue import add_wake_up
+from ..services.transcode import expire_lease
+from .invariant import ACTOR, Finding, World
+
+# A worker renews its lease well before it ends; a lease that has just ended may still be renewed.
+LEASE_GRACE = timedelta(seconds=1)
+
+
+class QueuedJobHasMessage:
+    """V02: nothing waits for a wake-up that will never come."""
+
+    code = "V02"
+    sentence = "A QUEUED job has an outbox row that is due, or one that was sent within the redelivery window."
+
+    def find(self, world: World, *, limit: int) -> list[Finding]:
+        """Find jobs whose newest message was sent too long ago, or that have none."""
+        horizon = world.clock.now() - timedelta(seconds=settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
+        queued = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.QUEUED, state_changed_at__lt=horizon)
+        newest = OutboxMessage.objects.filter(subject=Cast(OuterRef("pk"), CharField())).order_by("-id")
+        silent = queued.annotate(
+            newest_id=Subquery(newest.values("id")[:1]), newest_sent_at=Subquery(newest.values("sent_at")[:1])
+        ).filter(Q(newest_id=None) | Q(newest_sent_at__lt=horizon))
+        return [
+            _job_finding(self.code, job, f"no message since {job.newest_sent_at or job.created_at:%Y-%m-%dT%H:%M:%SZ}")
+            for job in silent.order_by("state_changed_at")[:limit]
+        ]
+
+    def repair(self, world: World, finding: Finding) -> None:
+        """Enqueue another message for the job."""
+        now = world.clock.now()
+        with transaction.atomic():
+            video = lock_video(tenant_id=finding.tenant_id, video_id=finding.video_id)
+            job = _job(finding, state=JobState.QUEUED)
+            add_wake_up(job=job, now=now)
+            record_event(video=video, event=EventName.MESSAGE_RESENT, actor=ACTOR, now=now, job=job)
+
+
+class RunningJobHasLease:
+    """V03: a worker that has gone silent loses its job."""
+
+    code = "V03"
+    sentence = "A RUNNING job's lease is in the future."
+
+    def find(self, world: World, *, limit: int) -> list[Finding]:
+        """Find jobs whose lease has run out."""
+        running = VideoTranscodeJob.objects.across_tenants().filter(
+            state=JobState.RUNNING, lease_until__lt=world.clock.now() - LEASE_GRACE
+        )
+        return [
+            _job_finding(self.code, job, f"lease of {job.worker_id} ended", attempt=job.attempt_count)
+            for job in running.order_by("lease_until")[:limit]
+        ]
+
+    def repair(self, world: World, finding: Finding) -> None:
+        """Take the job back: due at once, or DEAD when the budget is used up."""
+        now = world.clock.now()
+        job = _job(finding, state=JobState.RUNNING)
+        if job.attempt_count != finding.facts["attempt"] or (job.lease_until and job.lease_until >= now - LEASE_GRACE):
+            raise TransitionRefused(f"job {job.pk} is alive again")
+        expire_lease(job=job, actor=ACTOR, now=now)
+
+
+class RetryIsOnTime:
+    """V04: a retry that is due gets its wake-up."""
+
+    code = "V04"
+    sentence = "A RETRY_WAIT job's time is not long past."
+
+    def find(self, world: World, *, limit: int) -> list[Finding]:
+        """Find jobs that are overdue although no message of theirs waits to be sent."""
+        horizon = world.clock.now() - timedelta(seconds=settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
+        overdue = VideoTranscodeJob.objects.across_tenants().filter(
+            state=JobState.RETRY_WAIT, next_attempt_at__lt=horizon
+        )
+        newest = OutboxMessage.objects.filter(subject=Cast(OuterRef("pk"), CharField())).order_by("-id")
+        silent = overdue.annotate(
+            last_sign=Coalesce(
+                Subquery(newest.values("sent_at")[:1]), F("next_attempt_at"), output_field=DateTimeField()
+            )
+        ).filter(last_sign__lt=horizon)
+        return [
+            _job_finding(self.code, job, f"was due at {job.next_attempt_at:%Y-%m-%dT%H:%M:%SZ}")
+            for job in silent.order_by("next_attempt_at")[:limit]
+        ]
+
+    def repair(self, world: World, finding: Finding) -> None:
+        """Enqueue another message: whoever receives it re-queues and claims the job."""
+        now = world.clock.now()
+        with transaction.atomic():
+            video = lock_video(tenant_id=finding.tenant_id, video_id=finding.video_id)
+            job = _job(finding, state=JobState.RETRY_WAIT)
+            add_wake_up(job=job, now=now)
+            record_event(video=video, event=EventName.MESSAGE_RESENT, actor=ACTOR, now=now, job=job)
+
+
+class TombstoneIsPurged:
+    """V10: deleted means deleted in storage too."""
+
+    code = "V10"
+    sentence = "A tombstone's storage is empty, or its purge is scheduled."
+
+    def find(self, world: World, *, limit: int) -> list[Finding]:
+        """Find deleted videos whose purge is due."""
+        due = Video.objects.across_tenants().filter(
+            deleted_at__isnull=False, purged_at=None, purge_after__lte=world.clock.now()
+        )
+        return [
+            Finding(
+                invariant=self.code,
+                subject=str(video.pk),
+                tenant_id=video.tenant_id,
+                video_id=video.pk,
+                detail="purge is due",
+            )
+            for video in due.order_by("purge_after")[:limit]
+        ]
+
+    def repair(self, world: World, finding: Finding) -> None:
+        """Empty the video's prefixes and confirm it."""
+        video = Video.objects.for_tenant(finding.tenant_id).get(pk=finding.video_id)
+        purge_video(video=video, storage=world.storage, actor=ACTOR, now=world.clock.now())
+
+
+def _job_finding(code: str, job: VideoTranscodeJob, detail: str, **facts: object) -> Finding:
+    return Finding(
+        invariant=code, subject=str(job.pk), tenant_id=job.tenant_id, video_id=job.video_id, detail=detail, facts=facts
+    )
+
+
+def _job(finding: Finding, *, state: JobState) -> VideoTranscodeJob:
+    jobs = VideoTranscodeJob.objects.for_tenant(finding.tenant_id)
+    try:
+        return jobs.get(pk=finding.subject, state=state)
+    except VideoTranscodeJob.DoesNotExist as error:
+        raise TransitionRefused(f"job {finding.subject} is not {state} any more") from error

@@ -1,0 +1,95 @@
+"""One round over the invariants, and the loop around it."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+
+import structlog
+from django.db import DatabaseError, close_old_connections, connection
+
+from ..domain.errors import LeaseLost, TransitionRefused, VideoError
+from .invariant import Finding, Invariant, World
+from .invariants import QueuedJobHasMessage, RetryIsOnTime, RunningJobHasLease, TombstoneIsPurged
+from .uploads import ArrivedUploadIsCompleted, postpone_checks
+
+log = structlog.get_logger(__name__)
+
+BATCH = 100
+INVARIANTS: tuple[Invariant, ...] = (
+    QueuedJobHasMessage(),
+    RunningJobHasLease(),
+    RetryIsOnTime(),
+    ArrivedUploadIsCompleted(),
+    TombstoneIsPurged(),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantReport:
+    """What one round did for one invariant."""
+
+    code: str
+    found: int
+    repaired: int
+
+
+def run_once(world: World, *, invariants: Sequence[Invariant] = INVARIANTS) -> list[InvariantReport]:
+    """Find and repair for every invariant that no other reconciler is working on right now."""
+    return [report for invariant in invariants for report in _run_invariant(world, invariant)]
+
+
+def run_reconciler(world: World, *, interval_seconds: float, stop: Event) -> None:
+    """Run rounds until `stop` is set. Survives whatever a round raises: the next one starts afresh."""
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            run_once(world)
+        except (DatabaseError, VideoError) as error:
+            log.warning("reconcile_round_failed", error=repr(error))
+        except Exception:
+            log.exception("reconcile_round_crashed")
+        stop.wait(interval_seconds)
+
+
+def _run_invariant(world: World, invariant: Invariant) -> Iterator[InvariantReport]:
+    with _advisory_lock(f"invariant:{invariant.code}") as ours:
+        if not ours:
+            return
+        findings = invariant.find(world, limit=BATCH)
+        repaired = sum(_repair(world, invariant, finding) for finding in findings)
+        if isinstance(invariant, ArrivedUploadIsCompleted):
+            postpone_checks(world, limit=BATCH)
+        yield InvariantReport(code=invariant.code, found=len(findings), repaired=repaired)
+
+
+def _repair(world: World, invariant: Invariant, finding: Finding) -> int:
+    facts = {"invariant": finding.invariant, "video_id": finding.video_id, "tenant_id": finding.tenant_id}
+    try:
+        invariant.repair(world, finding)
+    except (TransitionRefused, LeaseLost):
+        return 0
+    except VideoError as error:
+        log.warning("repair_failed", **facts, detail=finding.detail, error=str(error))
+        return 0
+    log.info("repaired", **facts, subject=finding.subject, detail=finding.detail)
+    return 1
+
+
+@contextmanager
+def _advisory_lock(name: str) -> Iterator[bool]:
+    """
+    Hold a lock that ends with the connection, so that a reconciler that dies leaves none behind.
+
+    Source:
+        https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [name])
+        ours = bool(cursor.fetchone()[0])
+    try:
+        yield ours
+    finally:
+        if ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", [name])

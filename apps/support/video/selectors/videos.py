@@ -1,0 +1,53 @@
+"""Videos of one tenant, as the API shows them."""
+
+from django.db.models import QuerySet
+
+from apps.core.models import Tenant
+
+from ..domain.actions import VideoAction, allowed_actions
+from ..domain.errors import VideoNotFound
+from ..domain.lifecycle import JobState, UploadState, VideoStatus
+from ..models import Video, VideoEvent, VideoUpload
+
+
+def videos_of(tenant: Tenant) -> QuerySet[Video]:
+    """Return the tenant's videos that are not deleted, with upload and current job, newest first."""
+    live = Video.objects.for_tenant(tenant).filter(deleted_at=None)
+    return live.select_related("upload", "current_job", "tenant").order_by("-id")
+
+
+def get_video(*, tenant: Tenant, video_id: int) -> Video:
+    """
+    Return one video.
+
+    Raises:
+        VideoNotFound: None with this id, deleted, or another tenant's.
+    """
+    try:
+        return videos_of(tenant).get(pk=video_id)
+    except Video.DoesNotExist as error:
+        raise VideoNotFound(video_id=video_id) from error
+
+
+def get_upload(*, tenant: Tenant, video_id: int) -> VideoUpload:
+    """
+    Return a video's upload with the video.
+
+    Raises:
+        VideoNotFound: No such video for this tenant.
+    """
+    return get_video(tenant=tenant, video_id=video_id).upload
+
+
+def actions_of(video: Video) -> tuple[VideoAction, ...]:
+    """Return what the server accepts for this video now."""
+    return allowed_actions(
+        status=VideoStatus(video.status),
+        upload=UploadState(video.upload.state),
+        job=JobState(video.current_job.state) if video.current_job else None,
+    )
+
+
+def events_of(video: Video) -> QuerySet[VideoEvent]:
+    """Return everything that happened to a video, oldest first."""
+    return VideoEvent.objects.for_tenant(video.tenant_id).filter(video=video).order_by("id")

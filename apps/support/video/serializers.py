@@ -1,0 +1,192 @@
+"""What goes over the wire, both ways."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from . import wiring
+from .domain.actions import VideoAction
+from .domain.lifecycle import ACTIVE_JOB_STATES, VideoStatus
+from .domain.messages import cause_text
+from .models import Video, VideoEvent, VideoTranscodeJob
+from .selectors.videos import actions_of
+
+THUMBNAIL_URL_TTL_SECONDS = 3600
+READER_ACTIONS = frozenset({VideoAction.PLAY})
+
+
+class StrictTextField(serializers.CharField):
+    """Text, and not a number that could be read as text."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StrictIntegerField(serializers.IntegerField):
+    """A whole JSON number, and not text or a truth value that could be read as one."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not isinstance(data, int) or isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class UploadInitSerializer(serializers.Serializer[Any]):
+    """An announced upload. Size and type are judged by the service, which answers 413 and 415."""
+
+    title = StrictTextField(max_length=200)
+    filename = StrictTextField(max_length=1000)
+    size_bytes = StrictIntegerField(help_text="Exact length of the file; the upload URL accepts no other.")
+    content_type = StrictTextField(max_length=100, allow_blank=True, default="")
+    session = StrictTextField(max_length=100, allow_blank=True, default="")
+
+
+class VideoUpdateSerializer(serializers.Serializer[Any]):
+    """What of a video can be changed."""
+
+    title = StrictTextField(max_length=200)
+
+
+class ProgressSerializer(serializers.Serializer[VideoTranscodeJob]):
+    """How far the active job has come."""
+
+    stage = serializers.CharField(help_text="What the worker is doing; empty while the job waits.")
+    percent = serializers.FloatField(source="progress_percent", help_text="Work done, 0 to 100.")
+    remaining_seconds = serializers.FloatField(allow_null=True)
+
+
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why it failed, in the reader's language."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    hint = serializers.CharField()
+
+
+class VideoSerializer(serializers.ModelSerializer[Video]):
+    """A video as lists and pages show it. Needs `language` and `may_write` in the context."""
+
+    status = serializers.ChoiceField(choices=[status.value for status in VideoStatus])
+    filename = serializers.CharField(source="upload.filename")
+    size_bytes = serializers.IntegerField(source="upload.size_bytes")
+    thumbnail_url = serializers.SerializerMethodField()
+    progress = serializers.SerializerMethodField()
+    failure = serializers.SerializerMethodField()
+    job_id = serializers.UUIDField(source="current_job_id", allow_null=True)
+    allowed_actions = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Video
+        fields = (
+            "id",
+            "title",
+            "session",
+            "position",
+            "status",
+            "status_changed_at",
+            "created_at",
+            "filename",
+            "size_bytes",
+            "duration_seconds",
+            "width",
+            "height",
+            "thumbnail_url",
+            "progress",
+            "failure",
+            "job_id",
+            "allowed_actions",
+        )
+        read_only_fields = fields
+
+    def get_thumbnail_url(self, video: Video) -> str | None:
+        if not video.thumbnail_key:
+            return None
+        return wiring.storage().presign_public_get(video.thumbnail_key, expires_seconds=THUMBNAIL_URL_TTL_SECONDS)
+
+    @extend_schema_field(ProgressSerializer(allow_null=True))
+    def get_progress(self, video: Video) -> dict[str, Any] | None:
+        job = video.current_job
+        return ProgressSerializer(job).data if job and job.state in ACTIVE_JOB_STATES else None
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_failure(self, video: Video) -> dict[str, Any] | None:
+        if video.status != VideoStatus.FAILED:
+            return None
+        code = video.failure_code or "INTERNAL_BUG"
+        text = cause_text(code, self.context["language"])
+        return {"code": code, "detail": text.detail, "hint": text.hint}
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField([action.value for action in VideoAction])))
+    def get_allowed_actions(self, video: Video) -> list[str]:
+        may_write = self.context["may_write"]
+        return [action.value for action in actions_of(video) if may_write or action in READER_ACTIONS]
+
+
+class UploadPlanSerializer(serializers.Serializer[Any]):
+    """How to send the bytes. One PUT today; `multipart` will name part sizes."""
+
+    strategy = serializers.ChoiceField(choices=["single", "multipart"])
+    method = serializers.ChoiceField(choices=["PUT"])
+    headers = serializers.DictField(child=serializers.CharField(), help_text="Send exactly these.")
+    part_size_bytes = serializers.IntegerField(allow_null=True)
+    part_count = serializers.IntegerField(allow_null=True)
+    expires_at = serializers.DateTimeField()
+
+
+class UploadTicketSerializer(serializers.Serializer[Any]):
+    """The answer to `upload/init/`."""
+
+    video = VideoSerializer()
+    upload_url = serializers.URLField()
+    file_key = serializers.CharField()
+    content_type = serializers.CharField()
+    upload = UploadPlanSerializer()
+
+
+class CompletedUploadSerializer(serializers.Serializer[Any]):
+    """The answer to `upload/complete/` when all is done."""
+
+    video = VideoSerializer()
+    job_id = serializers.UUIDField()
+    enqueue = serializers.ChoiceField(choices=["sent"])
+    verification = serializers.ChoiceField(choices=["verified", "deferred"])
+
+
+class JobAcceptedSerializer(serializers.Serializer[Any]):
+    """The answer to `retry/` and `cancel/`."""
+
+    detail = serializers.CharField()
+    job_id = serializers.UUIDField()
+
+
+class VideoProgressSerializer(serializers.Serializer[Any]):
+    """The answer to `progress/`."""
+
+    status = serializers.ChoiceField(choices=[status.value for status in VideoStatus])
+    job_id = serializers.UUIDField(allow_null=True)
+    attempt = serializers.IntegerField(allow_null=True)
+    stage = serializers.CharField(allow_null=True)
+    percent = serializers.FloatField(help_text="0 to 100; 100 only when READY.")
+    remaining_seconds = serializers.FloatField(allow_null=True)
+    updated_at = serializers.DateTimeField(allow_null=True)
+
+
+class VideoEventSerializer(serializers.ModelSerializer[VideoEvent]):
+    """One line of the timeline."""
+
+    class Meta:
+        model = VideoEvent
+        fields = ("id", "name", "at", "actor", "job", "attempt", "data")
+        read_only_fields = fields
+
+
+class PlaybackGrantSerializer(serializers.Serializer[Any]):
+    """The answer to `playback/`."""
+
+    master_url = serializers.URLField()
+    thumbnail_url = serializers.URLField(allow_null=True)
+    expires_at = serializers.DateTimeField()
+    policy = serializers.DictField()

@@ -1,0 +1,80 @@
+"""Deletion is a tombstone that survives until storage is confirmed empty."""
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from apps.core.models import Tenant
+from libs.clock import Clock
+from libs.db.guards import assert_no_transaction
+
+from ..domain.errors import VideoNotFound
+from ..domain.keys import output_prefix, source_prefix
+from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName
+from ..domain.ports import ObjectStorage
+from ..models import Video, VideoTranscodeJob
+from .lifecycle import lock_video, move_job, record_event
+from .storage_errors import translated_storage_errors
+
+# A worker that lost its job may still be writing its last file, and a browser its last bytes.
+PURGE_MARGIN = timedelta(minutes=2)
+
+
+def delete_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> None:
+    """
+    Hide the video at once, cancel its job, and schedule the purge of its objects.
+
+    Raises:
+        VideoNotFound: No such video for this tenant.
+    """
+    now = clock.now()
+    with transaction.atomic():
+        try:
+            video = lock_video(tenant_id=tenant.pk, video_id=video_id)
+        except Video.DoesNotExist as error:
+            raise VideoNotFound(video_id=video_id) from error
+        if video.deleted_at is not None:
+            raise VideoNotFound(video_id=video_id)
+        _cancel_active_job(video, actor=actor, now=now)
+        Video.objects.for_tenant(tenant).filter(pk=video.pk).update(
+            deleted_at=now, purge_after=_safe_purge_time(video, now=now)
+        )
+        record_event(video=video, event=EventName.VIDEO_DELETED, actor=actor, now=now)
+
+
+def purge_video(*, video: Video, storage: ObjectStorage, actor: str, now: datetime) -> int:
+    """
+    Empty a deleted video's storage, confirm it, and mark the tombstone. Return how many objects went.
+
+    Repeating it is harmless; dying in the middle leaves the tombstone for the next round.
+
+    Raises:
+        StorageUnavailable: Storage did not answer; nothing is marked.
+    """
+    assert_no_transaction()
+    prefixes = [
+        source_prefix(tenant_id=video.tenant_id, video_id=video.pk),
+        output_prefix(tenant_id=video.tenant_id, video_id=video.pk),
+    ]
+    with translated_storage_errors():
+        removed = sum(storage.delete_prefix(prefix) for prefix in prefixes)
+        if any(True for prefix in prefixes for _ in storage.list_objects(prefix)):
+            return removed
+    with transaction.atomic():
+        locked = lock_video(tenant_id=video.tenant_id, video_id=video.pk)
+        Video.objects.for_tenant(video.tenant_id).filter(pk=video.pk).update(purged_at=now)
+        record_event(video=locked, event=EventName.VIDEO_PURGED, actor=actor, now=now, data={"object_count": removed})
+    return removed
+
+
+def _cancel_active_job(video: Video, *, actor: str, now: datetime) -> None:
+    jobs = VideoTranscodeJob.objects.for_tenant(video.tenant_id)
+    for job in jobs.filter(video=video, state__in=ACTIVE_JOB_STATES):
+        fields = {"finished_at": now, "cause_code": "CANCELLED", "next_attempt_at": None}
+        move_job(job=job, event=EventName.JOB_CANCELLED, actor=actor, now=now, job_fields=fields)
+
+
+def _safe_purge_time(video: Video, *, now: datetime) -> datetime:
+    leases = VideoTranscodeJob.objects.for_tenant(video.tenant_id).filter(video=video, lease_until__gt=now)
+    latest = max((job.lease_until for job in leases if job.lease_until), default=now)
+    return latest + PURGE_MARGIN

@@ -1,0 +1,77 @@
+"""What people do with a job: retry it, cancel it."""
+
+from django.db import transaction
+
+from apps.core.models import Tenant
+from libs.clock import Clock
+
+from ..domain.actions import VideoAction
+from ..domain.errors import InvalidStatus, TransitionRefused
+from ..domain.lifecycle import EventName
+from ..models import Video, VideoTranscodeJob
+from ..selectors.videos import actions_of, get_video
+from .lifecycle import Fields, lock_video, move_job, project
+from .sqs_queue import VideoSQSQueue
+
+CLEAN_SLATE: Fields = {"current_job": None, "failure_code": "", "failure_detail": ""}
+
+
+def retry_video(*, tenant: Tenant, video_id: int, actor: str, queue: VideoSQSQueue, clock: Clock) -> VideoTranscodeJob:
+    """
+    Start a new job for a video whose last one has ended. A READY video stays READY meanwhile.
+
+    Returns:
+        The new job, QUEUED; its message is in the outbox.
+
+    Raises:
+        VideoNotFound: No such video for this tenant.
+        InvalidStatus: A job is active, or the source was never accepted.
+    """
+    require_action(get_video(tenant=tenant, video_id=video_id), VideoAction.RETRY)
+    with transaction.atomic():
+        lock_video(tenant_id=tenant.pk, video_id=video_id)
+        video = get_video(tenant=tenant, video_id=video_id)
+        require_action(video, VideoAction.RETRY)
+        project(video=video, now=clock.now(), video_fields=CLEAN_SLATE)
+        return queue.create_job_and_enqueue(video, actor=actor)
+
+
+def cancel_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> VideoTranscodeJob:
+    """
+    Cancel the active job. Its worker finds out at its next heartbeat and stops.
+
+    Raises:
+        VideoNotFound: No such video for this tenant.
+        InvalidStatus: No job is active.
+    """
+    video = get_video(tenant=tenant, video_id=video_id)
+    require_action(video, VideoAction.CANCEL)
+    job = video.current_job
+    if job is None:
+        raise InvalidStatus(status=video.status, video_id=video.pk, job_id=None)
+    now = clock.now()
+    fields = {"finished_at": now, "cause_code": "CANCELLED", "next_attempt_at": None}
+    try:
+        with transaction.atomic():
+            return move_job(
+                job=job,
+                event=EventName.JOB_CANCELLED,
+                actor=actor,
+                now=now,
+                job_fields=fields,
+                video_fields={} if video.published_prefix else {"failure_code": "CANCELLED", "failure_detail": ""},
+            )
+    except TransitionRefused as error:
+        raise InvalidStatus(status=video.status, video_id=video.pk, job_id=str(job.pk)) from error
+
+
+def require_action(video: Video, action: VideoAction) -> None:
+    """
+    Let an action pass only when `allowed_actions` names it.
+
+    Raises:
+        InvalidStatus: It does not.
+    """
+    if action not in actions_of(video):
+        job_id = str(video.current_job_id) if video.current_job_id else None
+        raise InvalidStatus(status=video.status, action=str(action), video_id=video.pk, job_id=job_id)

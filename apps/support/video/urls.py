@@ -1,0 +1,12 @@
+"""`/api/v1/media/videos/...`"""
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from .views.playback_views import PlaybackView
+from .views.video_views import VideoViewSet
+
+router = SimpleRouter(use_regex_path=False)
+router.register("", VideoViewSet, basename="video")
+
+urlpatterns = [path("<int:pk>/playback/", PlaybackView.as_view(), name="video-playback"), *router.urls]

@@ -1,0 +1,62 @@
+"""Playing: the grant for those who may, and the playlists for those who hold it."""
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.core.permissions import CanReadVideos, current_actor, current_tenant
+
+from .. import wiring
+from ..serializers import PlaybackGrantSerializer
+from ..services.playback import grant_playback, open_playlist
+
+# RFC 8216, section 4.
+PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+
+
+class PlaybackView(APIView):
+    """`POST {id}/playback/`"""
+
+    permission_classes = (CanReadVideos,)
+
+    @extend_schema(request=None, responses=PlaybackGrantSerializer)
+    def post(self, request: Request, pk: int) -> Response:
+        """Grant the right to play a READY video for a while."""
+        grant = grant_playback(
+            tenant=current_tenant(request),
+            video_id=pk,
+            viewer=current_actor(request),
+            storage=wiring.storage(),
+            clock=wiring.clock(),
+        )
+        path = reverse("playback-playlist", kwargs={"token": grant.token, "path": grant.master_path})
+        return Response(
+            {
+                "master_url": settings.ACADEMY_PUBLIC_ORIGIN + path,
+                "thumbnail_url": grant.thumbnail_url,
+                "expires_at": grant.expires_at,
+                "policy": {},
+            }
+        )
+
+
+class PlaylistView(APIView):
+    """`GET /playback/{token}/{path}`: the token in the path is the whole right; no session is looked at."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    schema = None
+
+    def get(self, _request: Request, token: str, path: str) -> HttpResponse:
+        """Serve a playlist whose segments are short presigned GETs."""
+        playlist = open_playlist(token=token, path=path, storage=wiring.storage(), clock=wiring.clock())
+        return HttpResponse(
+            playlist,
+            content_type=PLAYLIST_TYPE,
+            headers={"Cache-Control": "private, max-age=30", "Access-Control-Allow-Origin": "*"},
+        )

@@ -1,0 +1,217 @@
+"""Uploads and videos."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.decorators import action
+from rest_framework.pagination import CursorPagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core.permissions import current_actor, current_tenant
+
+from .. import wiring
+from ..domain.errors import EnqueueFailed, InvalidStatus, UnsupportedMedia
+from ..domain.lifecycle import JobState, VideoStatus
+from ..models import Video
+from ..selectors.videos import events_of, get_video, videos_of
+from ..serializers import (
+    CompletedUploadSerializer,
+    JobAcceptedSerializer,
+    UploadInitSerializer,
+    UploadTicketSerializer,
+    VideoEventSerializer,
+    VideoProgressSerializer,
+    VideoSerializer,
+    VideoUpdateSerializer,
+)
+from ..services.deletion import delete_video
+from ..services.editing import update_video
+from ..services.ingest import UploadTicket, complete_upload, init_upload, refresh_upload_url
+from ..services.jobs import cancel_video, retry_video
+from .base import VideoViewSetBase, serializer_context, user_id_of, video_json
+
+STATUS_FILTER = OpenApiParameter(
+    "status", str, many=True, enum=[status.value for status in VideoStatus], description="Only these statuses."
+)
+SEARCH_FILTER = OpenApiParameter("search", str, description="Part of the title.")
+
+
+class NewestFirst(CursorPagination):
+    """Pages that do not shift while videos are added."""
+
+    ordering = "-id"
+    page_size = 24
+    page_size_query_param = "page_size"
+    max_page_size = 100
+
+
+class VideoViewSet(VideoViewSetBase):
+    """The pipeline's videos, from upload to deletion."""
+
+    pagination_class = NewestFirst
+
+    def get_queryset(self) -> QuerySet[Video]:
+        if getattr(self, "swagger_fake_view", False):
+            return Video.objects.none()
+        return videos_of(current_tenant(self.request))
+
+    @extend_schema(parameters=[STATUS_FILTER, SEARCH_FILTER], responses=VideoSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """List videos, newest first."""
+        videos = self.get_queryset()
+        if statuses := request.query_params.getlist("status"):
+            videos = videos.filter(status__in=statuses)
+        if search := request.query_params.get("search", "").replace("\x00", ""):
+            videos = videos.filter(title__icontains=search)
+        page = self.paginate_queryset(videos)
+        serializer = VideoSerializer(page, many=True, context=serializer_context(request))
+        return self.get_paginated_response(serializer.data)
+
+    @extend_schema(responses=VideoSerializer)
+    def retrieve(self, request: Request, pk: int) -> Response:
+        """Return one video."""
+        return Response(video_json(request, get_video(tenant=current_tenant(request), video_id=pk)))
+
+    @extend_schema(request=VideoUpdateSerializer, responses=VideoSerializer)
+    def partial_update(self, request: Request, pk: int) -> Response:
+        """Change a video's title."""
+        fields = _validated(VideoUpdateSerializer(data=request.data))
+        tenant = current_tenant(request)
+        update_video(tenant=tenant, video_id=pk, actor=current_actor(request), clock=wiring.clock(), **fields)
+        return Response(video_json(request, get_video(tenant=tenant, video_id=pk)))
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, pk: int) -> Response:
+        """Delete a video: gone at once for everyone, its objects soon after."""
+        delete_video(tenant=current_tenant(request), video_id=pk, actor=current_actor(request), clock=wiring.clock())
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(request=UploadInitSerializer, responses={201: UploadTicketSerializer})
+    @action(detail=False, methods=["post"], url_path="upload/init")
+    def upload_init(self, request: Request) -> Response:
+        """Announce an upload, and learn where to PUT its bytes."""
+        fields = _validated(UploadInitSerializer(data=request.data))
+        ticket = init_upload(
+            tenant=current_tenant(request),
+            actor=current_actor(request),
+            created_by_id=user_id_of(request),
+            storage=wiring.storage(),
+            clock=wiring.clock(),
+            **fields,
+        )
+        return Response(_ticket_json(request, ticket), status=status.HTTP_201_CREATED)
+
+    @extend_schema(request=None, responses=UploadTicketSerializer)
+    @action(detail=True, methods=["post"], url_path="upload/refresh-url")
+    def upload_refresh_url(self, request: Request, pk: int) -> Response:
+        """Sign a fresh upload URL for a video that is still PENDING."""
+        ticket = refresh_upload_url(
+            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.clock()
+        )
+        return Response(_ticket_json(request, ticket))
+
+    @extend_schema(request=None, responses=CompletedUploadSerializer)
+    @action(detail=True, methods=["post"], url_path="upload/complete")
+    def upload_complete(self, request: Request, pk: int) -> Response:
+        """Say that the bytes are all there: verifies them, enqueues the job and sends its message."""
+        return self._upload_complete_impl(request, pk)
+
+    def _upload_complete_impl(self, request: Request, video_id: int) -> Response:
+        tenant = current_tenant(request)
+        try:
+            completed = complete_upload(
+                tenant=tenant,
+                video_id=video_id,
+                actor=current_actor(request),
+                storage=wiring.storage(),
+                prober=wiring.prober(),
+                queue=wiring.video_queue(),
+                clock=wiring.clock(),
+            )
+        except (InvalidStatus, EnqueueFailed, UnsupportedMedia) as error:
+            error.extra_fields["video"] = video_json(request, get_video(tenant=tenant, video_id=video_id))
+            raise
+        return Response(
+            {
+                "video": video_json(request, get_video(tenant=tenant, video_id=video_id)),
+                "job_id": str(completed.job.pk),
+                "enqueue": "sent",
+                "verification": "verified" if completed.verified else "deferred",
+            }
+        )
+
+    @extend_schema(request=None, responses={202: JobAcceptedSerializer})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: int) -> Response:
+        """Start a new job for a video whose last one has ended."""
+        job = retry_video(
+            tenant=current_tenant(request),
+            video_id=pk,
+            actor=current_actor(request),
+            queue=wiring.video_queue(),
+            clock=wiring.clock(),
+        )
+        return Response({"detail": "queued", "job_id": str(job.pk)}, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(request=None, responses={202: JobAcceptedSerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: int) -> Response:
+        """Cancel the active job; its worker stops at its next heartbeat."""
+        job = cancel_video(
+            tenant=current_tenant(request), video_id=pk, actor=current_actor(request), clock=wiring.clock()
+        )
+        return Response({"detail": "cancelled", "job_id": str(job.pk)}, status=status.HTTP_202_ACCEPTED)
+
+    @extend_schema(responses=VideoProgressSerializer)
+    @action(detail=True, methods=["get"])
+    def progress(self, request: Request, pk: int) -> Response:
+        """Return how far the current job has come."""
+        video = get_video(tenant=current_tenant(request), video_id=pk)
+        return Response(VideoProgressSerializer(_progress_of(video)).data)
+
+    @extend_schema(responses=VideoEventSerializer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None)
+    def timeline(self, request: Request, pk: int) -> Response:
+        """Return everything that happened to a video, oldest first."""
+        video = get_video(tenant=current_tenant(request), video_id=pk)
+        return Response(VideoEventSerializer(events_of(video), many=True).data)
+
+
+def _validated(serializer: UploadInitSerializer | VideoUpdateSerializer) -> dict[str, Any]:
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _ticket_json(request: Request, ticket: UploadTicket) -> dict[str, Any]:
+    return {
+        "video": video_json(request, ticket.video),
+        "upload_url": ticket.upload_url,
+        "file_key": ticket.file_key,
+        "content_type": ticket.content_type,
+        "upload": {
+            "strategy": "single",
+            "method": "PUT",
+            "headers": ticket.headers,
+            "part_size_bytes": None,
+            "part_count": None,
+            "expires_at": ticket.expires_at,
+        },
+    }
+
+
+def _progress_of(video: Video) -> dict[str, Any]:
+    job = video.current_job
+    running = job is not None and job.state == JobState.RUNNING
+    percent = 100.0 if video.status == VideoStatus.READY and not running else (job.progress_percent if job else 0.0)
+    return {
+        "status": video.status,
+        "job_id": job.pk if job else None,
+        "attempt": job.attempt_count if job else None,
+        "stage": job.stage if job else None,
+        "percent": percent,
+        "remaining_seconds": job.remaining_seconds if job else None,
+        "updated_at": job.progress_at if job else None,
+    }

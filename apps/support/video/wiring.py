@@ -1,0 +1,72 @@
+"""The composition root: settings become adapters here, and nowhere else."""
+
+from functools import cache
+
+from django.conf import settings
+from libs.media.ffprobe import FfprobeProber, MediaLimits
+
+from libs.clock import Clock, SystemClock
+from libs.queue.client import SQSQueueClient
+from libs.s3_client.client import S3Storage
+
+from .services.sqs_queue import VideoSQSQueue
+
+
+@cache
+def clock() -> Clock:
+    """Return the machine's clock."""
+    return SystemClock()
+
+
+@cache
+def storage() -> S3Storage:
+    """Return the bucket."""
+    return S3Storage(
+        bucket=settings.S3_BUCKET,
+        region=settings.S3_REGION,
+        access_key_id=settings.S3_ACCESS_KEY_ID,
+        secret_access_key=settings.S3_SECRET_ACCESS_KEY,
+        endpoint_url=settings.S3_ENDPOINT_URL,
+        public_endpoint_url=settings.S3_PUBLIC_ENDPOINT_URL,
+    )
+
+
+@cache
+def job_queue() -> SQSQueueClient:
+    """Return the queue client of a process that may wait: worker, relay, reconciler."""
+    return _queue_client(connect_timeout_seconds=3.0, read_timeout_seconds=30.0, attempts=2)
+
+
+@cache
+def video_queue() -> VideoSQSQueue:
+    """Return the queue as the request path uses it: one try within `VIDEO_SEND_TIMEOUT_SECONDS`."""
+    budget = settings.VIDEO_SEND_TIMEOUT_SECONDS
+    client = _queue_client(connect_timeout_seconds=budget / 2, read_timeout_seconds=budget, attempts=1)
+    return VideoSQSQueue(queue=client, clock=clock())
+
+
+@cache
+def prober() -> FfprobeProber:
+    """Return the prober with the installation's limits."""
+    return FfprobeProber(ffprobe_path=settings.FFPROBE_BIN, limits=media_limits())
+
+
+@cache
+def media_limits() -> MediaLimits:
+    """Return what a source may be."""
+    return MediaLimits(
+        min_duration_seconds=settings.VIDEO_MIN_DURATION_SECONDS,
+        max_duration_seconds=settings.VIDEO_MAX_DURATION_SECONDS,
+    )
+
+
+def _queue_client(*, connect_timeout_seconds: float, read_timeout_seconds: float, attempts: int) -> SQSQueueClient:
+    return SQSQueueClient(
+        region=settings.SQS_REGION,
+        endpoint_url=settings.SQS_ENDPOINT_URL,
+        access_key_id=settings.AWS_ACCESS_KEY_ID,
+        secret_access_key=settings.AWS_SECRET_ACCESS_KEY,
+        connect_timeout_seconds=connect_timeout_seconds,
+        read_timeout_seconds=read_timeout_seconds,
+        attempts=attempts,
+    )
