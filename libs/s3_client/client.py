@@ -147,15 +147,15 @@ class S3Storage:
             self._delete_batch(keys[start : start + _DELETE_BATCH_LIMIT])
         return len(keys)
 
-    def presign_get(self, key: str, *, expires_seconds: int) -> str:
+    def presign_get(self, key: str, *, expires_seconds: float) -> str:
         """Return a URL that reads the object, from where our own processes reach storage."""
         return self._presign(self._s3, "get_object", {"Bucket": self.bucket, "Key": key}, expires_seconds)
 
-    def presign_public_get(self, key: str, *, expires_seconds: int) -> str:
+    def presign_public_get(self, key: str, *, expires_seconds: float) -> str:
         """Return a URL that reads the object, from where browsers reach storage."""
         return self._presign(self._public_s3, "get_object", {"Bucket": self.bucket, "Key": key}, expires_seconds)
 
-    def presign_put(self, key: str, *, content_type: str, size_bytes: int, expires_seconds: int) -> str:
+    def presign_put(self, key: str, *, content_type: str, size_bytes: int, expires_seconds: float) -> str:
         """
         Return a URL for one PUT by a browser of exactly this type and length, refused (412) when the object exists.
 
@@ -222,9 +222,9 @@ class S3Storage:
         if failed := answer.get("Errors", []):
             raise StorageUnavailable(f"{len(failed)} objects could not be deleted, the first: {failed[0]}")
 
-    def _presign(self, client: "S3Client", method: str, params: dict[str, object], expires_seconds: int) -> str:
+    def _presign(self, client: "S3Client", method: str, params: dict[str, object], expires_seconds: float) -> str:
         try:
-            return client.generate_presigned_url(method, Params=params, ExpiresIn=expires_seconds)
+            return client.generate_presigned_url(method, Params=params, ExpiresIn=round(expires_seconds))
         except (BotoCoreError, ClientError) as error:
             raise StorageDenied(f"cannot sign {method}: {error}") from error
 

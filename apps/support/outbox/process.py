@@ -22,17 +22,12 @@ PRUNE_EVERY_STEPS = 3600
 LONGEST_PAUSE_SECONDS = 10.0
 
 
-def run_relay(*, queue: MessageSender, clock: Clock, database_url: str, stop: Event) -> None:
-    """
-    Send what is due until `stop` is set. Survives a database or queue that comes and goes.
-
-    Args:
-        database_url: For the listening connection, which is not Django's: it waits idle for notifications.
-    """
+def run_relay(*, queue: MessageSender, clock: Clock, stop: Event) -> None:
+    """Send what is due until `stop` is set. Survives a database or queue that comes and goes."""
     pause_seconds = POLL_SECONDS
     while not stop.is_set():
         try:
-            with _listening(database_url) as wait:
+            with _listening() as wait:
                 pause_seconds = POLL_SECONDS
                 _drain_until_stopped(queue=queue, clock=clock, stop=stop, wait=wait)
         except (DatabaseError, psycopg.Error) as error:
@@ -65,7 +60,8 @@ def _log_report(report: DrainReport) -> None:
 
 
 @contextmanager
-def _listening(database_url: str) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
-    with psycopg.connect(database_url, autocommit=True) as listener:
+def _listening() -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    # A connection of its own beside Django's: it waits idle for notifications.
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listener:
         listener.execute(sql.SQL("LISTEN {}").format(sql.Identifier(NOTIFY_CHANNEL)))
         yield listener

@@ -27,4 +27,4 @@ class Command(BaseCommand):
             secret_access_key=settings.AWS_SECRET_ACCESS_KEY,
             read_timeout_seconds=10,
         )
-        run_relay(queue=queue, clock=SystemClock(), database_url=settings.DATABASE_URL, stop=stop)
+        run_relay(queue=queue, clock=SystemClock(), stop=stop)
