@@ -1,0 +1,40 @@
+import { Avatar, Menu, Text, UnstyledButton } from "@mantine/core";
+import { IconLogout } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { useLogout, useSession } from "@/shared/api/session";
+import { toastProblem } from "@/shared/ui/toasts";
+
+/** Who is signed in, for which academy, and the way out. */
+export function AccountMenu() {
+  const { t } = useTranslation();
+  const session = useSession().data;
+  const logout = useLogout();
+  if (session?.user == null) return null;
+  const name = session.user.display_name === "" ? session.user.username : session.user.display_name;
+  return (
+    <Menu position="bottom-end" width={220} withinPortal>
+      <Menu.Target>
+        <UnstyledButton aria-label={t("app.account")} data-testid="account-menu">
+          <Avatar name={name} color="brand" radius="xl" size={36} alt="" />
+        </UnstyledButton>
+      </Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>
+          <Text size="sm" fw={600} c="var(--text)">
+            {name}
+          </Text>
+          {session.tenant !== null && <Text size="xs">{session.tenant.name}</Text>}
+          {session.role !== null && <Text size="xs">{t(`app.role.${session.role}`)}</Text>}
+        </Menu.Label>
+        <Menu.Divider />
+        <Menu.Item
+          leftSection={<IconLogout size={18} />}
+          data-testid="sign-out"
+          onClick={() => logout.mutate(undefined, { onError: toastProblem })}
+        >
+          {t("app.signOut")}
+        </Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}

@@ -1,0 +1,53 @@
+import { answerOf, api } from "@/shared/api/client";
+import type { Video, VideoStatus } from "./types";
+
+export interface VideoFilter {
+  status: VideoStatus | null;
+  search: string;
+}
+
+const byId = (id: number) => ({ params: { path: { id } } });
+
+export const videoApi = {
+  list: (filter: VideoFilter, cursor: string | null, signal: AbortSignal) =>
+    answerOf(
+      api.GET("/api/v1/media/videos/", {
+        params: {
+          query: {
+            ...(filter.status === null ? {} : { status: filter.status }),
+            ...(filter.search === "" ? {} : { search: filter.search }),
+            ...(cursor === null ? {} : { cursor }),
+          },
+        },
+        signal,
+      }),
+    ),
+  get: (id: number, signal: AbortSignal) =>
+    answerOf(api.GET("/api/v1/media/videos/{id}/", { ...byId(id), signal })),
+  update: (id: number, body: { title?: string; session?: string }) =>
+    answerOf(api.PATCH("/api/v1/media/videos/{id}/", { ...byId(id), body })),
+  remove: (id: number) => answerOf(api.DELETE("/api/v1/media/videos/{id}/", byId(id))),
+  retry: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/retry/", byId(id))),
+  cancel: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/cancel/", byId(id))),
+  complete: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/upload/complete/", byId(id))),
+  timeline: (id: number, signal: AbortSignal) =>
+    answerOf(api.GET("/api/v1/media/videos/{id}/timeline/", { ...byId(id), signal })),
+  playback: (id: number, signal: AbortSignal) =>
+    answerOf(api.POST("/api/v1/media/videos/{id}/playback/", { ...byId(id), signal })),
+};
+
+/** The list answers with the next page's address; only its cursor matters to us. */
+export function cursorOf(nextUrl: string | null): string | null {
+  if (nextUrl === null) return null;
+  return new URL(nextUrl, "http://page.invalid").searchParams.get("cursor");
+}
+
+/** Nothing will change by itself any more. */
+export function isFinalStatus(status: VideoStatus): boolean {
+  return status === "READY" || status === "FAILED" || status === "EXPIRED";
+}
+
+export function isMoving(video: Pick<Video, "status" | "progress">): boolean {
+  // A READY video with progress is being encoded again.
+  return !isFinalStatus(video.status) || video.progress !== null;
+}

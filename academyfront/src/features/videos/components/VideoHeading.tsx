@@ -1,0 +1,89 @@
+import { useState, type SubmitEvent } from "react";
+import { ActionIcon, Button, Group, Modal, Stack, TextInput, Title, Tooltip } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
+import { IconPencil } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { toastDone, toastProblem } from "@/shared/ui/toasts";
+import type { Video } from "../api/types";
+import { useVideoActions } from "../hooks/useVideos";
+import { TITLE_MAX_LENGTH } from "../upload/fileCheck";
+import classes from "./VideoHeading.module.css";
+
+export function VideoHeading({ video }: { video: Video }) {
+  const { t } = useTranslation();
+  const [isOpen, dialog] = useDisclosure(false);
+  return (
+    <div className={classes.root}>
+      <Title order={1} className={classes.title} data-testid="video-title">
+        {video.title === "" ? t("video.untitled") : video.title}
+      </Title>
+      {video.allowed_actions.includes("update") && (
+        <Tooltip label={t("video.edit")}>
+          <ActionIcon variant="subtle" color="gray" size={34} aria-label={t("video.edit")} onClick={dialog.open}>
+            <IconPencil size={19} />
+          </ActionIcon>
+        </Tooltip>
+      )}
+      <Modal
+        opened={isOpen}
+        onClose={dialog.close}
+        title={t("video.edit")}
+        centered
+        closeButtonProps={{ "aria-label": t("video.close") }}
+      >
+        <EditForm video={video} onDone={dialog.close} />
+      </Modal>
+    </div>
+  );
+}
+
+function EditForm({ video, onDone }: { video: Video; onDone: () => void }) {
+  const { t } = useTranslation();
+  const { update } = useVideoActions(video.id);
+  const [title, setTitle] = useState(video.title);
+  const [session, setSession] = useState(video.session);
+  const isEmpty = title.trim() === "";
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    if (isEmpty) return;
+    update.mutate(
+      { title: title.trim(), session: session.trim() },
+      {
+        onSuccess: () => {
+          toastDone(t("video.done.update"));
+          onDone();
+        },
+        onError: toastProblem,
+      },
+    );
+  };
+  return (
+    <form onSubmit={submit}>
+      <Stack>
+        <TextInput
+          data-autofocus
+          label={t("video.editTitle")}
+          value={title}
+          maxLength={TITLE_MAX_LENGTH}
+          error={isEmpty ? t("video.titleRequired") : undefined}
+          onChange={(event) => setTitle(event.currentTarget.value)}
+        />
+        <TextInput
+          label={t("video.session")}
+          placeholder={t("upload.sessionPlaceholder")}
+          value={session}
+          maxLength={100}
+          onChange={(event) => setSession(event.currentTarget.value)}
+        />
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onDone}>
+            {t("video.close")}
+          </Button>
+          <Button type="submit" loading={update.isPending} disabled={isEmpty}>
+            {t("video.save")}
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

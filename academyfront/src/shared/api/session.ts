@@ -1,0 +1,41 @@
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { answerOf, api } from "./client";
+import type { components } from "./schema";
+
+export type Session = components["schemas"]["Session"];
+
+export const sessionKey = ["session"] as const;
+
+/** Who is signed in. This call also sets the CSRF cookie that every write needs. */
+export function useSession() {
+  return useQuery({
+    queryKey: sessionKey,
+    queryFn: ({ signal }) => answerOf(api.GET("/api/v1/auth/session/", { signal })),
+    staleTime: 5 * 60_000,
+    retry: 2,
+  });
+}
+
+/** Whether this person may upload and change videos; the server decides again at each call. */
+export function useMayWrite(): boolean {
+  const role = useSession().data?.role;
+  return role === "owner" || role === "staff";
+}
+
+export function useLogin() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: (body: { username: string; password: string }) =>
+      answerOf(api.POST("/api/v1/auth/login/", { body })),
+    onSuccess: (session) => client.setQueryData(sessionKey, session),
+  });
+}
+
+export function useLogout() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: () => answerOf(api.POST("/api/v1/auth/logout/")),
+    // Everything cached belongs to the person who has just left.
+    onSuccess: () => client.clear(),
+  });
+}

@@ -1,0 +1,26 @@
+import { ActionIcon, Tooltip } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { switchLanguage } from "@/shared/i18n";
+import { useLanguage } from "@/shared/i18n/useLanguage";
+import classes from "./LanguageSwitch.module.css";
+
+/** Shows the other language, and switches to it. */
+export function LanguageSwitch() {
+  const { t } = useTranslation();
+  const other = useLanguage() === "ko" ? "en" : "ko";
+  return (
+    <Tooltip label={t("app.otherLanguage")}>
+      <ActionIcon
+        variant="subtle"
+        size="lg"
+        className={classes.button}
+        lang={other}
+        aria-label={t("app.otherLanguage")}
+        data-testid="language-switch"
+        onClick={() => switchLanguage(other)}
+      >
+        {t("app.otherLanguageShort")}
+      </ActionIcon>
+    </Tooltip>
+  );
+}
