@@ -101,3 +101,31 @@ class ApiKey(models.Model):
 
     def is_usable(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class IdempotencyRecord(models.Model):
+    """
+    The answer to a call that carried an Idempotency-Key, kept for a day to be given again (`apps.core.idempotency`).
+
+    `body` is the answer's JSON text as it was sent, None for an empty answer. It may hold presigned URLs, so the row
+    is as sensitive as the answer was.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="idempotency_records")
+    key = models.CharField(max_length=255)
+    operation = models.CharField(max_length=400)
+    request_hash = models.CharField(max_length=64)
+    status_code = models.PositiveSmallIntegerField()
+    body = models.TextField(null=True)  # noqa: DJ001 - no body and an empty one are not the same
+    created_at = models.DateTimeField()
+
+    objects = TenantScopedManager["IdempotencyRecord"]()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["tenant", "key", "operation"], name="core_idempotency_once_per_key"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["created_at"], name="core_idempotency_age")]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.status_code}"

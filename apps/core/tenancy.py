@@ -58,6 +58,10 @@ class TenantScopedQuerySet(models.QuerySet[Row]):
         """Return the rows of every tenant: for process loops and sign-in, never for a request's data."""
         return self._scoped()
 
+    def none(self) -> Self:
+        """Return no rows. They are nobody's, so nothing is left to scope."""
+        return super(TenantScopedQuerySet, self._scoped()).none()
+
     def _scoped(self) -> Self:
         clone: Self = self._chain()  # type: ignore[attr-defined]
         clone._is_scoped = True

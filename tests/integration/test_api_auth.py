@@ -125,11 +125,12 @@ class TestSession:
 
         hashed: list[str] = []
         encode = MD5PasswordHasher.encode
-        monkeypatch.setattr(
-            MD5PasswordHasher,
-            "encode",
-            lambda self, password, salt: hashed.append(password) or encode(self, password, salt),
-        )
+
+        def counted(hasher: MD5PasswordHasher, password: str, salt: str) -> str:
+            hashed.append(password)
+            return encode(hasher, password, salt)
+
+        monkeypatch.setattr(MD5PasswordHasher, "encode", counted)
         browser.sign_in("owner", "wrong")
         browser.sign_in("nobody", "wrong")
 

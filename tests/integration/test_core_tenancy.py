@@ -135,6 +135,11 @@ def test_a_scoped_write_stays_inside_the_tenant(mine: Tenant) -> None:
     assert ApiKey.objects.across_tenants().get().name == "c"
 
 
+def test_no_rows_need_no_tenant() -> None:
+    assert list(ApiKey.objects.all().none()) == []
+    assert ApiKey.objects.none().count() == 0
+
+
 def test_an_unsaved_tenant_owns_nothing() -> None:
     with pytest.raises(ValueError, match="unsaved"):
         ApiKey.objects.for_tenant(Tenant(code="draft"))
