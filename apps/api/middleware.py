@@ -46,7 +46,7 @@ class RequestContextMiddleware:
 
 
 class SecurityHeadersMiddleware:
-    """Adds the Content-Security-Policy; the rest is Django's SecurityMiddleware."""
+    """Adds the Content-Security-Policy and keeps the API's answers out of caches; the rest is Django's own."""
 
     def __init__(self, get_response: NextHandler) -> None:
         self._get_response = get_response
@@ -55,6 +55,9 @@ class SecurityHeadersMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self._get_response(request)
         response.headers.setdefault("Content-Security-Policy", self._policy)
+        if request.path.startswith("/api/"):
+            # Answers carry presigned URLs and who is signed in.
+            response.headers.setdefault("Cache-Control", "no-store")
         return response
 
 

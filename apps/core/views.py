@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 
 from apps.core.authentication import SessionAuthentication, enforce_csrf
 from apps.core.errors import AccessDenied, InvalidCredentials
+from apps.core.login_throttle import forget_failures, note_failure, require_attempt_left
 from apps.core.models import Role, User
 from apps.core.permissions import current_principal
 
@@ -67,10 +68,14 @@ class LoginView(APIView):
         enforce_csrf(request._request)
         form = LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
+        username: str = form.validated_data["username"]
+        require_attempt_left(request._request, username=username)
         # Django hashes the password of an unknown user too, so the time does not tell who exists.
-        user = authenticate(request._request, **form.validated_data)
+        user = authenticate(request._request, username=username, password=form.validated_data["password"])
         if not isinstance(user, User):
+            note_failure(request._request, username=username)
             raise InvalidCredentials
+        forget_failures(request._request, username=username)
         login(request._request, user)
         request.user = user
         return Response(_session_of(request))

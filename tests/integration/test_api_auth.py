@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 from django.urls import include, path
 from django.utils import timezone
@@ -42,6 +43,11 @@ urlpatterns = [
     path("api/v1/read/", ReadView.as_view()),
     path("api/v1/write/", WriteView.as_view()),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _no_failures_yet() -> None:
+    cache.clear()
 
 
 @pytest.fixture
@@ -135,6 +141,23 @@ class TestSession:
         browser.sign_in("nobody", "wrong")
 
         assert hashed == ["wrong", "wrong"]
+
+    def test_guessing_is_slowed_down_for_the_guesser_only(self, browser: Browser, owner: User) -> None:
+        for _ in range(10):
+            assert browser.sign_in("owner", "wrong").status_code == 401
+
+        refused = browser.sign_in("OWNER", PASSWORD)
+        assert (refused.status_code, refused.json()["code"]) == (429, "throttled")
+        assert refused.headers["Retry-After"] == "300"
+        elsewhere = Browser()
+        elsewhere.client.defaults["REMOTE_ADDR"] = "192.0.2.7"
+        assert elsewhere.sign_in("owner").status_code == 200
+
+    def test_a_success_forgets_the_failures_before_it(self, browser: Browser, owner: User) -> None:
+        for _ in range(2):
+            for _ in range(9):
+                browser.sign_in("owner", "wrong")
+            assert browser.sign_in("owner").status_code == 200
 
     def test_a_closed_account_does_not_get_in(self, browser: Browser, owner: User) -> None:
         User.objects.filter(pk=owner.pk).update(is_active=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from apps.api.config.content_security import content_security_policy
@@ -184,3 +185,5 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
 LOGGING_CONFIG = None
 LOGGING: dict[str, Any] = {}
 configure_logging(ACADEMY_LOG_LEVEL, ACADEMY_LOG_FORMAT)
+# Django writes a line of its own for every 4xx and 5xx answer. Ours says more; only tracebacks are kept.
+logging.getLogger("django.request").addFilter(lambda record: bool(record.exc_info))
