@@ -1,0 +1,1 @@
+"""The embedded engines: real servers out of packages, each described as a `ProcessSpec`."""

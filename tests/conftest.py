@@ -1,0 +1,57 @@
+"""
+The test session's engines and its environment.
+
+Ports are chosen and the environment is set when this file is loaded, before Django reads its settings; the engines
+themselves start when the first test needs them. That is why the settings module is named here and not in
+pyproject.toml, where pytest-django would load it before this file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import django
+import pytest
+
+from apps.standalone.engine_runner import EngineRunner
+from tests.support.engines import Engines
+
+_engines = Engines()
+os.environ.update(_engines.environment())
+os.environ["DJANGO_SETTINGS_MODULE"] = "apps.api.config.settings.test"
+
+
+def pytest_configure() -> None:
+    """Set Django up before tests are collected: they import models."""
+    django.setup()
+
+
+@pytest.fixture(scope="session")
+def engines() -> Iterator[Engines]:
+    """All engines of this session; each starts when it is first touched."""
+    yield _engines
+    _engines.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_engine(engines: Engines) -> EngineRunner:
+    """A running PostgreSQL, the one that Django's settings point to."""
+    return engines.postgres
+
+
+@pytest.fixture(scope="session")
+def s3_engine(engines: Engines) -> EngineRunner:
+    """A running object storage with an empty bucket, the one that Django's settings point to."""
+    return engines.s3
+
+
+@pytest.fixture(scope="session")
+def sqs_engine(engines: Engines) -> EngineRunner:
+    """A running queue server with both queues, the one that Django's settings point to."""
+    return engines.sqs
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(postgres_engine: EngineRunner) -> None:
+    """Start PostgreSQL before pytest-django makes its database there."""

@@ -1,0 +1,22 @@
+"""Free ports for installations that tests start, several of them at the same time."""
+
+from __future__ import annotations
+
+import random
+
+from apps.standalone.ports import SLOTS, PortPlan, is_free, read_port_plan
+
+# Below the range from which the kernel takes ports for outgoing connections, object storage's own offset included.
+_LOWEST_BASE = 11_000
+_HIGHEST_BASE = 22_000
+
+
+def free_port_plan() -> PortPlan:
+    """Choose a run of ports that nobody listens on now."""
+    chooser = random.SystemRandom()
+    for _ in range(200):
+        base = chooser.randrange(_LOWEST_BASE, _HIGHEST_BASE, len(SLOTS))
+        plan = read_port_plan({"ACADEMY_PORT": str(base)})
+        if all(is_free(number) for _, number in plan.listening()):
+            return plan
+    raise RuntimeError("no run of free ports found")
