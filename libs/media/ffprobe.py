@@ -1,0 +1,183 @@
+"""Reading a container's facts from a URL, with a hostile file in mind."""
+
+import json
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+import certifi
+
+from .binaries import find_binary
+from .facts import MediaFacts, MediaLimits, MediaRejected, facts_from, judge
+from .process import ProcessDeadlinePassed, ProcessLimits, ProcessResult, Watch, run_process
+from .sniff import SNIFF_BYTES, Signature, is_fragmented, signature_of
+
+__all__ = [
+    "FfprobeProber",
+    "MediaFacts",
+    "MediaLimits",
+    "MediaRejected",
+    "ProbeCrashed",
+    "ProbeTimeout",
+    "SourceChanged",
+    "SourceGone",
+    "SourceUnreadable",
+]
+
+# Demuxers that can open nothing but the bytes they are given. Never hls, dash, concat, sdp, image2: a protocol
+# whitelist alone does not stop a playlist named .mp4 from fetching any URL.
+FORMAT_WHITELIST = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpegts,mpeg"
+PROTOCOL_WHITELIST = "http,https,tcp,tls"
+# 16,384 x 16,384 and larger is refused before memory is asked for.
+MAX_PIXELS = 64_000_000
+
+_LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1)
+_HTTP_FAILURES = (
+    "HTTP error",
+    "Server returned",
+    "Connection refused",
+    "Connection reset",
+    "timed out",
+    "Failed to resolve",
+)
+_TRUNCATED = ("moov atom not found", "partial file", "Truncating packet", "End of file")
+
+
+class ProbeTimeout(Exception):
+    """ffprobe did not finish in time. Nothing is known of the file."""
+
+
+class ProbeCrashed(Exception):
+    """ffprobe died of a signal or answered nonsense. Nothing is known of the file."""
+
+
+class SourceUnreadable(Exception):
+    """Storage did not hand out the bytes. Nothing is known of the file."""
+
+
+class SourceChanged(SourceUnreadable):
+    """The object is not the one that was pinned (412 to If-Match)."""
+
+
+class SourceGone(SourceUnreadable):
+    """The object is not there any more (404)."""
+
+
+def input_options(*, if_match_etag: str | None) -> list[str]:
+    """Return the options that stand before `-i` wherever one of our sources is opened, for probe and encode alike."""
+    options = [
+        "-format_whitelist", FORMAT_WHITELIST,
+        "-protocol_whitelist", PROTOCOL_WHITELIST,
+        "-max_pixels", str(MAX_PIXELS),
+        "-tls_verify", "1",
+        "-ca_file", certifi.where(),
+        "-rw_timeout", "15000000",
+    ]  # fmt: skip
+    if if_match_etag:
+        options += ["-headers", f'If-Match: "{if_match_etag}"\r\n']
+    return options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FfprobeProber:
+    """Probes in a killable, limited process of its own."""
+
+    ffprobe_path: str | None
+    limits: MediaLimits
+
+    def probe(self, *, url: str, timeout_seconds: float, if_match_etag: str | None = None) -> MediaFacts:
+        """
+        Return the facts of the media behind a URL.
+
+        Raises:
+            MediaRejected: It can never be played here; carries the cause code.
+            ProbeTimeout: Not known within the time.
+            ProbeCrashed: ffprobe failed in a way that says nothing of the file.
+            SourceUnreadable: Storage failed; `SourceChanged` and `SourceGone` say more.
+        """
+        source = _HttpSource(url, if_match_etag=if_match_etag, timeout_seconds=timeout_seconds)
+        head = source.read(0, SNIFF_BYTES)
+        signature = signature_of(head)
+        _refuse_what_is_no_media(signature, head)
+        fragmented = signature is Signature.ISO_BMFF and is_fragmented(source.read, size_bytes=source.size_bytes)
+        report = self._run(url, timeout_seconds=timeout_seconds, if_match_etag=if_match_etag, fragmented=fragmented)
+        return judge(facts_from(report, fragmented=fragmented), limits=self.limits)
+
+    def _run(self, url: str, *, timeout_seconds: float, if_match_etag: str | None, fragmented: bool) -> dict[str, Any]:
+        argv = [
+            find_binary("ffprobe", configured=self.ffprobe_path),
+            "-v", "error", "-hide_banner",
+            *input_options(if_match_etag=if_match_etag),
+            # Without this ffprobe seeks through all fragments of an hour: 276 MB.
+            *(["-seekable", "0"] if fragmented else []),
+            "-show_format", "-show_streams", "-of", "json",
+            "-i", url,
+        ]  # fmt: skip
+        try:
+            result = run_process(argv, limits=_LIMITS, watch=Watch(deadline_seconds=timeout_seconds))
+        except ProcessDeadlinePassed as error:
+            raise ProbeTimeout(str(error)) from error
+        return _report_of(result)
+
+
+class _HttpSource:
+    """Reads ranges of an object, and counts as storage when it fails."""
+
+    def __init__(self, url: str, *, if_match_etag: str | None, timeout_seconds: float) -> None:
+        self._url = url
+        self._etag = if_match_etag
+        self._timeout_seconds = timeout_seconds
+        self.size_bytes = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        if self._etag:
+            headers["If-Match"] = f'"{self._etag}"'
+        request = urllib.request.Request(self._url, headers=headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout_seconds) as answer:  # noqa: S310
+                self.size_bytes = int(answer.headers.get("Content-Range", "/0").rpartition("/")[2])
+                body: bytes = answer.read(length)
+                return body
+        except urllib.error.HTTPError as error:
+            raise _source_error(error.code) from error
+        except OSError as error:
+            raise SourceUnreadable(str(error)) from error
+
+
+def _source_error(status: int) -> SourceUnreadable:
+    known = {404: SourceGone, 412: SourceChanged}
+    return known.get(status, SourceUnreadable)(f"storage answered {status}")
+
+
+def _refuse_what_is_no_media(signature: Signature, head: bytes) -> None:
+    if signature is Signature.PLAYLIST:
+        raise MediaRejected(cause_code="INPUT_SUSPICIOUS", detail="the file is a playlist")
+    if signature is Signature.UNKNOWN:
+        raise MediaRejected(cause_code="INPUT_NOT_VIDEO", detail=f"unknown first bytes {head[:8].hex()}")
+
+
+def _report_of(result: ProcessResult) -> dict[str, Any]:
+    if any(sign in result.stderr for sign in _HTTP_FAILURES):
+        known = {"412": SourceChanged, "404": SourceGone}
+        kind = next((kind for status, kind in known.items() if status in result.stderr), SourceUnreadable)
+        raise kind(result.stderr[-300:])
+    if result.returncode < 0:
+        raise ProbeCrashed(f"ffprobe died of signal {-result.returncode}")
+    if result.returncode != 0:
+        raise _rejection(result.stderr)
+    try:
+        report: dict[str, Any] = json.loads(result.stdout)
+    except ValueError as error:
+        raise ProbeCrashed("ffprobe printed no JSON") from error
+    return report
+
+
+def _rejection(stderr: str) -> MediaRejected:
+    detail = stderr[-300:]
+    if any(sign in stderr for sign in _TRUNCATED):
+        return MediaRejected(cause_code="INPUT_TRUNCATED", detail=detail)
+    if "whitelist" in stderr:
+        return MediaRejected(cause_code="INPUT_SUSPICIOUS", detail=detail)
+    return MediaRejected(cause_code="INPUT_MALFORMED", detail=detail)

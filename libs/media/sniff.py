@@ -1,0 +1,99 @@
+"""What a file is by its first bytes, before any demuxer that could be fooled is let near it."""
+
+import struct
+from collections.abc import Callable
+from enum import StrEnum
+
+SNIFF_BYTES = 4096
+
+ReadRange = Callable[[int, int], bytes]
+
+
+class Signature(StrEnum):
+    """What the first bytes look like."""
+
+    ISO_BMFF = "mov,mp4,m4a,3gp,3g2,mj2"
+    MATROSKA = "matroska,webm"
+    AVI = "avi"
+    FLV = "flv"
+    ASF = "asf"
+    MPEG_TS = "mpegts"
+    MPEG_PS = "mpeg"
+    PLAYLIST = "playlist"
+    UNKNOWN = "unknown"
+
+
+_PLAYLIST_STARTS = (b"#EXTM3U", b"<MPD", b"v=0", b"ffconcat", b"[playlist]", b"<smil", b"<SmoothStreaming")
+_ISO_BMFF_BOXES = {b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp"}
+_MAGIC = (
+    (b"\x1a\x45\xdf\xa3", Signature.MATROSKA),
+    (b"RIFF", Signature.AVI),
+    (b"FLV\x01", Signature.FLV),
+    (bytes.fromhex("3026b2758e66cf11"), Signature.ASF),
+    (b"\x00\x00\x01\xba", Signature.MPEG_PS),
+)
+
+
+def signature_of(head: bytes) -> Signature:
+    """Return what the first bytes look like."""
+    if _is_playlist(head):
+        return Signature.PLAYLIST
+    if head[4:8] in _ISO_BMFF_BOXES:
+        return Signature.ISO_BMFF
+    for start, signature in _MAGIC:
+        if head.startswith(start):
+            return signature
+    return _transport_stream(head)
+
+
+def is_fragmented(read: ReadRange, *, size_bytes: int, longest_walk: int = 64) -> bool:
+    """
+    Walk the top-level boxes of an ISO base media file and tell whether it is fragmented.
+
+    ffprobe reads a fragmented file whole, so whoever probes one over HTTP must know first. Only headers are read.
+
+    Source:
+        ISO/IEC 14496-12, section 4.2 (box header) and 8.8.1 (mvex).
+    """
+    offset = 0
+    for _ in range(longest_walk):
+        header = read(offset, 16)
+        if len(header) < 8:
+            return False
+        size, kind = struct.unpack(">I4s", header[:8])
+        if size == 1 and len(header) == 16:
+            size = struct.unpack(">Q", header[8:16])[0]
+        if kind == b"moof":
+            return True
+        if kind == b"moov" and offset + size <= size_bytes:
+            return b"mvex" in _child_kinds(read, offset, size)
+        if size < 8 or offset + size >= size_bytes:
+            return False
+        offset += size
+    return False
+
+
+def _child_kinds(read: ReadRange, offset: int, size: int) -> set[bytes]:
+    kinds: set[bytes] = set()
+    position = offset + 8
+    for _ in range(64):
+        if position + 8 > offset + size:
+            break
+        child_size, kind = struct.unpack(">I4s", read(position, 8).ljust(8, b"\0"))
+        kinds.add(kind)
+        if child_size < 8:
+            break
+        position += child_size
+    return kinds
+
+
+def _is_playlist(head: bytes) -> bool:
+    text = head.lstrip(b"\xef\xbb\xbf\r\n\t ")
+    return text.startswith(_PLAYLIST_STARTS) or (text.startswith(b"<?xml") and b"<MPD" in text)
+
+
+def _transport_stream(head: bytes) -> Signature:
+    for packet_size, first in ((188, 0), (192, 4)):
+        if len(head) > first + packet_size * 4 and all(head[first + packet_size * index] == 0x47 for index in range(4)):
+            return Signature.MPEG_TS
+    return Signature.UNKNOWN
