@@ -5,6 +5,7 @@ import { RouterProvider } from "react-router/dom";
 import { createQueryClient } from "./queryClient";
 import { router } from "./router";
 import { theme } from "./theme";
+import classes from "./App.module.css";
 
 const queryClient = createQueryClient();
 
@@ -12,7 +13,7 @@ export function App() {
   return (
     <MantineProvider theme={theme} defaultColorScheme="auto">
       <QueryClientProvider client={queryClient}>
-        <Notifications position="top-center" limit={4} />
+        <Notifications position="top-center" limit={4} className={classes.toasts} />
         <RouterProvider router={router} />
       </QueryClientProvider>
     </MantineProvider>

@@ -4,48 +4,6 @@
  */
 
 export interface paths {
-    "/api/v1/auth/session/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/auth/login/": {
         parameters: {
             query?: never;
@@ -55,37 +13,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["Login"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Session"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** @description Starts a session. The CSRF token is needed here too: else another site could sign a visitor in as itself. */
+        post: operations["login"];
         delete?: never;
         options?: never;
         head?: never;
@@ -101,31 +30,25 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** @description Ends the session. Without one, there is nothing to end and the answer is the same. */
+        post: operations["logout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/auth/session/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** @description Says who is signed in. It always sets the CSRF cookie, so a page asks this first. */
+        get: operations["session_retrieve"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -139,85 +62,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: {
-                    cursor?: string;
-                    status?: string;
-                    search?: string;
-                };
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["VideoPage"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** @description List videos, newest first. */
+        get: operations["media_videos_list"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/media/videos/upload/init/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path?: never;
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["UploadInit"];
-                };
-            };
-            responses: {
-                201: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["UploadTicket"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
         delete?: never;
         options?: never;
         head?: never;
@@ -231,231 +79,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Video"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** @description Return one video. */
+        get: operations["media_videos_retrieve"];
         put?: never;
         post?: never;
-        delete: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                204: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content?: never;
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
+        /** @description Delete a video: gone at once for everyone, its objects soon after. */
+        delete: operations["media_videos_destroy"];
         options?: never;
         head?: never;
-        patch: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody: {
-                content: {
-                    "application/json": components["schemas"]["VideoUpdate"];
-                };
-            };
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Video"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        trace?: never;
-    };
-    "/api/v1/media/videos/{id}/upload/refresh-url/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["UploadTicket"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/media/videos/{id}/upload/complete/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["UploadCompleted"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/media/videos/{id}/retry/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                202: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["RetryAccepted"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
+        /** @description Change a video's title. */
+        patch: operations["media_videos_partial_update"];
         trace?: never;
     };
     "/api/v1/media/videos/{id}/cancel/": {
@@ -467,79 +100,8 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Video"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/media/videos/{id}/timeline/": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Timeline"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
+        /** @description Cancel the active job; its worker stops at its next heartbeat. */
+        post: operations["media_videos_cancel_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -555,35 +117,110 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        post: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Playback"];
-                    };
-                };
-                default: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["Problem"];
-                    };
-                };
-            };
+        /** @description Grant the right to play a READY video for a while. */
+        post: operations["media_videos_playback_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/progress/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
+        /** @description Return how far the current job has come. */
+        get: operations["media_videos_progress_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/retry/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Start a new job for a video whose last one has ended. */
+        post: operations["media_videos_retry_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/timeline/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Return everything that happened to a video, oldest first. */
+        get: operations["media_videos_timeline_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/upload/complete/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Say that the bytes are all there: verifies them, enqueues the job and sends its message. */
+        post: operations["media_videos_upload_complete_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/upload/refresh-url/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sign a fresh upload URL for a video that is still PENDING. */
+        post: operations["media_videos_upload_refresh_url_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/upload/init/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Announce an upload, and learn where to PUT its bytes. */
+        post: operations["media_videos_upload_init_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -594,46 +231,147 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @enum {string} */
-        VideoStatus: "PENDING" | "UPLOADED" | "PROCESSING" | "READY" | "FAILED" | "EXPIRED";
-        /** @enum {string} */
-        VideoAction: "complete" | "refresh_url" | "retry" | "cancel" | "delete" | "play" | "update";
-        VideoProgress: {
-            stage: string;
-            percent: number;
-            remaining_seconds: number | null;
+        /**
+         * @description * `complete` - complete
+         *     * `refresh_url` - refresh_url
+         *     * `retry` - retry
+         *     * `cancel` - cancel
+         *     * `play` - play
+         *     * `update` - update
+         *     * `delete` - delete
+         * @enum {string}
+         */
+        AllowedActionsEnum: "complete" | "refresh_url" | "retry" | "cancel" | "play" | "update" | "delete";
+        /** @description The answer to `upload/complete/` when all is done. */
+        CompletedUpload: {
+            video: components["schemas"]["Video"];
+            /** Format: uuid */
+            job_id: string;
+            enqueue: components["schemas"]["EnqueueEnum"];
+            verification: components["schemas"]["VerificationEnum"];
         };
-        VideoFailure: {
+        /**
+         * @description * `sent` - sent
+         * @enum {string}
+         */
+        EnqueueEnum: "sent";
+        /** @description Why it failed, in the reader's language. */
+        Failure: {
             code: string;
             detail: string;
             hint: string;
         };
-        Video: {
-            id: number;
-            title: string;
-            session: string;
-            position: number;
-            status: components["schemas"]["VideoStatus"];
-            /** Format: date-time */
-            status_changed_at: string;
-            /** Format: date-time */
-            created_at: string;
-            filename: string;
-            size_bytes: number;
-            duration_seconds: number | null;
-            width: number | null;
-            height: number | null;
-            thumbnail_url: string | null;
-            progress: components["schemas"]["VideoProgress"] | null;
-            failure: components["schemas"]["VideoFailure"] | null;
-            job_id: string | null;
-            allowed_actions: components["schemas"]["VideoAction"][];
+        /** @description The answer to `retry/` and `cancel/`. */
+        JobAccepted: {
+            detail: string;
+            /** Format: uuid */
+            job_id: string;
         };
+        LoginRequest: {
+            username: string;
+            password: string;
+        };
+        /**
+         * @description * `PUT` - PUT
+         * @enum {string}
+         */
+        MethodEnum: "PUT";
+        PaginatedVideoList: {
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cD00ODY%3D"
+             */
+            next?: string | null;
+            /**
+             * Format: uri
+             * @example http://api.example.org/accounts/?cursor=cj0xJnA9NDg3
+             */
+            previous?: string | null;
+            results: components["schemas"]["Video"][];
+        };
+        /** @description What of a video can be changed. */
+        PatchedVideoUpdateRequest: {
+            title?: string;
+        };
+        /** @description The answer to `playback/`. */
+        PlaybackGrant: {
+            /** Format: uri */
+            master_url: string;
+            /** Format: uri */
+            thumbnail_url: string | null;
+            /** Format: date-time */
+            expires_at: string;
+            policy: {
+                [key: string]: unknown;
+            };
+        };
+        /** @description How far the active job has come. */
+        Progress: {
+            /** @description What the worker is doing; empty while the job waits. */
+            stage: string;
+            /**
+             * Format: double
+             * @description Work done, 0 to 100.
+             */
+            percent: number;
+            /** Format: double */
+            remaining_seconds: number | null;
+        };
+        /**
+         * @description * `owner` - owner
+         *     * `staff` - staff
+         *     * `viewer` - viewer
+         * @enum {string}
+         */
+        RoleEnum: "owner" | "staff" | "viewer";
+        Session: {
+            authenticated: boolean;
+            user: components["schemas"]["SessionUser"] | null;
+            tenant: components["schemas"]["SessionTenant"] | null;
+            role: components["schemas"]["RoleEnum"] | null;
+        };
+        SessionTenant: {
+            id: number;
+            code: string;
+            name: string;
+        };
+        SessionUser: {
+            id: number;
+            username: string;
+            display_name: string;
+        };
+        /**
+         * @description * `PENDING` - PENDING
+         *     * `UPLOADED` - UPLOADED
+         *     * `PROCESSING` - PROCESSING
+         *     * `READY` - READY
+         *     * `FAILED` - FAILED
+         *     * `EXPIRED` - EXPIRED
+         * @enum {string}
+         */
+        StatusEnum: "PENDING" | "UPLOADED" | "PROCESSING" | "READY" | "FAILED" | "EXPIRED";
+        /**
+         * @description * `single` - single
+         *     * `multipart` - multipart
+         * @enum {string}
+         */
+        StrategyEnum: "single" | "multipart";
+        /** @description An announced upload. Size and type are judged by the service, which answers 413 and 415. */
+        UploadInitRequest: {
+            title: string;
+            filename: string;
+            /** @description Exact length of the file; the upload URL accepts no other. */
+            size_bytes: number;
+            /** @default  */
+            content_type: string;
+            /** @default  */
+            session: string;
+        };
+        /** @description How to send the bytes. One PUT today; `multipart` will name part sizes. */
         UploadPlan: {
-            /** @enum {string} */
-            strategy: "single";
-            /** @enum {string} */
-            method: "PUT";
+            strategy: components["schemas"]["StrategyEnum"];
+            method: components["schemas"]["MethodEnum"];
+            /** @description Send exactly these. */
             headers: {
                 [key: string]: string;
             };
@@ -642,92 +380,89 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** @description The answer to `upload/init/`. */
         UploadTicket: {
             video: components["schemas"]["Video"];
+            /** Format: uri */
             upload_url: string;
             file_key: string;
             content_type: string;
             upload: components["schemas"]["UploadPlan"];
         };
-        UploadInit: {
-            title: string;
+        /**
+         * @description * `verified` - verified
+         *     * `deferred` - deferred
+         * @enum {string}
+         */
+        VerificationEnum: "verified" | "deferred";
+        /** @description A video as lists and pages show it. Needs `language` and `may_write` in the context. */
+        Video: {
+            readonly id: number;
+            readonly title: string;
+            readonly session: string;
+            readonly position: number;
+            status: components["schemas"]["StatusEnum"];
+            /** Format: date-time */
+            readonly status_changed_at: string;
+            /** Format: date-time */
+            readonly created_at: string;
             filename: string;
             size_bytes: number;
-            content_type?: string;
-            session?: string;
-        };
-        UploadCompleted: {
-            video: components["schemas"]["Video"];
-            job_id: string;
-            enqueue: string;
-            verification: string;
-        };
-        VideoPage: {
-            next: string | null;
-            previous: string | null;
-            results: components["schemas"]["Video"][];
-        };
-        VideoUpdate: {
-            title?: string;
-            session?: string;
-        };
-        RetryAccepted: {
-            detail: string;
-            job_id: string;
-        };
-        TimelineEvent: {
-            id: number;
-            name: string;
-            /** Format: date-time */
-            at: string;
-            actor: string;
-            attempt: number | null;
+            /** Format: double */
+            readonly duration_seconds: number | null;
+            readonly width: number | null;
+            readonly height: number | null;
+            readonly thumbnail_url: string | null;
+            readonly progress: components["schemas"]["Progress"] | null;
+            readonly failure: components["schemas"]["Failure"] | null;
+            /** Format: uuid */
             job_id: string | null;
-            data: {
-                [key: string]: unknown;
-            };
+            readonly allowed_actions: components["schemas"]["AllowedActionsEnum"][];
         };
-        Timeline: {
-            results: components["schemas"]["TimelineEvent"][];
-        };
-        Playback: {
-            master_url: string;
-            thumbnail_url: string | null;
+        /** @description One line of the timeline. */
+        VideoEvent: {
+            readonly id: number;
+            readonly name: string;
             /** Format: date-time */
-            expires_at: string;
-            policy: {
-                [key: string]: unknown;
-            };
+            readonly at: string;
+            readonly actor: string;
+            /** Format: uuid */
+            readonly job: string | null;
+            readonly attempt: number | null;
+            readonly data: unknown;
         };
-        User: {
-            id: number;
-            username: string;
-            display_name: string;
+        /** @description The answer to `progress/`. */
+        VideoProgress: {
+            status: components["schemas"]["StatusEnum"];
+            /** Format: uuid */
+            job_id: string | null;
+            attempt: number | null;
+            stage: string | null;
+            /**
+             * Format: double
+             * @description 0 to 100; 100 only when READY.
+             */
+            percent: number;
+            /** Format: double */
+            remaining_seconds: number | null;
+            /** Format: date-time */
+            updated_at: string | null;
         };
-        SessionTenant: {
-            id: number;
+        Error: {
+            /** @description Stable; decide by this one. */
             code: string;
-            name: string;
-        };
-        Session: {
-            authenticated: boolean;
-            user: components["schemas"]["User"] | null;
-            tenant: components["schemas"]["SessionTenant"] | null;
-            /** @enum {string|null} */
-            role: "owner" | "staff" | "viewer" | null;
-        };
-        Login: {
-            username: string;
-            password: string;
-        };
-        Problem: {
-            code: string;
+            /** @description What happened, in the language of Accept-Language (ko, en). */
             detail: string;
+            /** @description What to do next. */
             hint: string;
+            /** @description Also in the X-Request-ID header. */
             request_id: string;
+            /** @description Only with `invalid_request`: messages by field. */
             fields?: {
                 [key: string]: string[];
             };
+        } & {
+            [key: string]: unknown;
         };
     };
     responses: never;
@@ -737,4 +472,464 @@ export interface components {
     pathItems: never;
 }
 export type $defs = Record<string, never>;
-export type operations = Record<string, never>;
+export interface operations {
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    logout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    session_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_list: {
+        parameters: {
+            query?: {
+                /** @description 페이지네이션 커서 값. */
+                cursor?: string;
+                /** @description 페이지당 반환할 결과 수. */
+                page_size?: number;
+                /** @description Part of the title. */
+                search?: string;
+                /** @description Only these statuses. */
+                status?: ("EXPIRED" | "FAILED" | "PENDING" | "PROCESSING" | "READY" | "UPLOADED")[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaginatedVideoList"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_destroy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_partial_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedVideoUpdateRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_cancel_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAccepted"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_playback_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlaybackGrant"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_progress_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoProgress"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_retry_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobAccepted"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_timeline_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VideoEvent"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_upload_complete_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CompletedUpload"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_upload_refresh_url_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadTicket"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_upload_init_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadInitRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadTicket"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+}

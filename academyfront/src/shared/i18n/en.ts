@@ -155,7 +155,7 @@ export const en: Catalogue = {
     created: "Uploaded",
     session: "Session",
     noSession: "No session",
-    edit: "Edit title and session",
+    edit: "Edit the title",
     editTitle: "Title",
     save: "Save",
     close: "Close",
@@ -201,7 +201,6 @@ export const en: Catalogue = {
     title: "History",
     empty: "Nothing has happened yet.",
     attempt: "Attempt {{count}}",
-    actor: { system: "System", worker: "Encoder", user: "Person", key: "API key" },
     event: {
       upload_started: "Upload started",
       upload_completed: "Upload accepted",

@@ -153,7 +153,7 @@ export const ko = {
     created: "올린 때",
     session: "차시",
     noSession: "차시 없음",
-    edit: "제목과 차시 고치기",
+    edit: "제목 고치기",
     editTitle: "제목",
     save: "저장",
     close: "닫기",
@@ -199,7 +199,6 @@ export const ko = {
     title: "진행 기록",
     empty: "아직 기록이 없습니다.",
     attempt: "{{count}}번째 시도",
-    actor: { system: "시스템", worker: "인코더", user: "사용자", key: "API 키" },
     event: {
       upload_started: "업로드를 시작했습니다",
       upload_completed: "업로드를 받았습니다",

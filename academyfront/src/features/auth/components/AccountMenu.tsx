@@ -15,7 +15,9 @@ export function AccountMenu() {
     <Menu position="bottom-end" width={220} withinPortal>
       <Menu.Target>
         <UnstyledButton aria-label={t("app.account")} data-testid="account-menu">
-          <Avatar name={name} color="brand" radius="xl" size={36} alt="" />
+          <Avatar color="brand" radius="xl" size={36} alt="">
+            {Array.from(name)[0]?.toUpperCase()}
+          </Avatar>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

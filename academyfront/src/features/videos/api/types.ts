@@ -4,11 +4,11 @@ import type { components } from "@/shared/api/schema";
 type Schemas = components["schemas"];
 
 export type Video = Schemas["Video"];
-export type VideoStatus = Schemas["VideoStatus"];
-export type VideoAction = Schemas["VideoAction"];
-export type VideoPage = Schemas["VideoPage"];
-export type UploadInit = Schemas["UploadInit"];
+export type VideoStatus = Schemas["StatusEnum"];
+export type VideoAction = Schemas["AllowedActionsEnum"];
+export type VideoPage = Schemas["PaginatedVideoList"];
+export type UploadInit = Schemas["UploadInitRequest"];
 export type UploadTicket = Schemas["UploadTicket"];
-export type UploadCompleted = Schemas["UploadCompleted"];
-export type TimelineEvent = Schemas["TimelineEvent"];
-export type Playback = Schemas["Playback"];
+export type CompletedUpload = Schemas["CompletedUpload"];
+export type TimelineEvent = Schemas["VideoEvent"];
+export type Playback = Schemas["PlaybackGrant"];

@@ -1,5 +1,6 @@
 import { answerOf, api } from "@/shared/api/client";
-import type { Video, VideoStatus } from "./types";
+import { steadyThumbnailUrl } from "./thumbnailUrl";
+import type { Video, VideoPage, VideoStatus } from "./types";
 
 export interface VideoFilter {
   status: VideoStatus | null;
@@ -9,22 +10,24 @@ export interface VideoFilter {
 const byId = (id: number) => ({ params: { path: { id } } });
 
 export const videoApi = {
-  list: (filter: VideoFilter, cursor: string | null, signal: AbortSignal) =>
-    answerOf(
+  list: async (filter: VideoFilter, cursor: string | null, signal: AbortSignal): Promise<VideoPage> => {
+    const page = await answerOf(
       api.GET("/api/v1/media/videos/", {
         params: {
           query: {
-            ...(filter.status === null ? {} : { status: filter.status }),
+            ...(filter.status === null ? {} : { status: [filter.status] }),
             ...(filter.search === "" ? {} : { search: filter.search }),
             ...(cursor === null ? {} : { cursor }),
           },
         },
         signal,
       }),
-    ),
-  get: (id: number, signal: AbortSignal) =>
-    answerOf(api.GET("/api/v1/media/videos/{id}/", { ...byId(id), signal })),
-  update: (id: number, body: { title?: string; session?: string }) =>
+    );
+    return { ...page, results: page.results.map(withSteadyThumbnail) };
+  },
+  get: async (id: number, signal: AbortSignal): Promise<Video> =>
+    withSteadyThumbnail(await answerOf(api.GET("/api/v1/media/videos/{id}/", { ...byId(id), signal }))),
+  update: (id: number, body: { title: string }) =>
     answerOf(api.PATCH("/api/v1/media/videos/{id}/", { ...byId(id), body })),
   remove: (id: number) => answerOf(api.DELETE("/api/v1/media/videos/{id}/", byId(id))),
   retry: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/retry/", byId(id))),
@@ -36,9 +39,13 @@ export const videoApi = {
     answerOf(api.POST("/api/v1/media/videos/{id}/playback/", { ...byId(id), signal })),
 };
 
+function withSteadyThumbnail(video: Video): Video {
+  return { ...video, thumbnail_url: steadyThumbnailUrl(video.thumbnail_url, Date.now()) };
+}
+
 /** The list answers with the next page's address; only its cursor matters to us. */
-export function cursorOf(nextUrl: string | null): string | null {
-  if (nextUrl === null) return null;
+export function cursorOf(nextUrl: string | null | undefined): string | null {
+  if (nextUrl == null) return null;
   return new URL(nextUrl, "http://page.invalid").searchParams.get("cursor");
 }
 

@@ -8,7 +8,8 @@ export function EncodeProgress({ video }: { video: Video }) {
   const { t } = useTranslation();
   const remainingWords = useRemainingWords();
   const { progress } = video;
-  if (progress === null) return null;
+  // A waiting job has progress, but nothing that moves; the badge says that it waits.
+  if (progress === null || progress.stage === "") return null;
   const percent = Math.max(0, Math.min(100, Math.floor(progress.percent)));
   const stage = isKnownStage(progress.stage) ? t(`stage.${progress.stage}`) : t("stage.unknown");
   return (
@@ -21,7 +22,7 @@ export function EncodeProgress({ video }: { video: Video }) {
           {stage}
           {progress.remaining_seconds !== null && ` · ${remainingWords(progress.remaining_seconds)}`}
         </Text>
-        <Text size="xs" fw={600} className="tabular">
+        <Text size="xs" fw={600} className="tabular" flex="none">
           {percent}%
         </Text>
       </Group>

@@ -41,13 +41,12 @@ function EditForm({ video, onDone }: { video: Video; onDone: () => void }) {
   const { t } = useTranslation();
   const { update } = useVideoActions(video.id);
   const [title, setTitle] = useState(video.title);
-  const [session, setSession] = useState(video.session);
   const isEmpty = title.trim() === "";
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (isEmpty) return;
     update.mutate(
-      { title: title.trim(), session: session.trim() },
+      { title: title.trim() },
       {
         onSuccess: () => {
           toastDone(t("video.done.update"));
@@ -67,13 +66,6 @@ function EditForm({ video, onDone }: { video: Video; onDone: () => void }) {
           maxLength={TITLE_MAX_LENGTH}
           error={isEmpty ? t("video.titleRequired") : undefined}
           onChange={(event) => setTitle(event.currentTarget.value)}
-        />
-        <TextInput
-          label={t("video.session")}
-          placeholder={t("upload.sessionPlaceholder")}
-          value={session}
-          maxLength={100}
-          onChange={(event) => setSession(event.currentTarget.value)}
         />
         <Group justify="flex-end">
           <Button variant="default" onClick={onDone}>

@@ -16,7 +16,7 @@ export function VideoTimeline({ video }: { video: Video }) {
   const timeline = useTimeline(video);
   // The page is complete without its history; a failure here is not worth an alarm.
   if (timeline.isError && timeline.data === undefined) return null;
-  const events = timeline.data?.results.toSorted((a, b) => b.id - a.id) ?? [];
+  const events = timeline.data?.toSorted((a, b) => b.id - a.id) ?? [];
   return (
     <section className={classes.panel} data-testid="timeline">
       <h2 className={classes.title}>{t("timeline.title")}</h2>

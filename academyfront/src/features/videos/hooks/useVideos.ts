@@ -61,7 +61,7 @@ export function useVideoActions(id: number) {
   const refresh = () => client.invalidateQueries({ queryKey: videoKeys.all });
   return {
     update: useMutation({
-      mutationFn: (body: { title?: string; session?: string }) => videoApi.update(id, body),
+      mutationFn: (body: { title: string }) => videoApi.update(id, body),
       onSuccess: (video) => client.setQueryData(videoKeys.detail(id), video),
       onSettled: refresh,
     }),

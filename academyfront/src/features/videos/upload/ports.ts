@@ -1,10 +1,10 @@
-import type { UploadCompleted, UploadInit, UploadTicket } from "../api/types";
+import type { CompletedUpload, UploadInit, UploadTicket } from "../api/types";
 
 /** The api's upload calls. Each throws HttpProblem, NetworkProblem or AbortError, and nothing else. */
 export interface UploadApi {
   init(body: UploadInit, options: CallOptions): Promise<UploadTicket>;
   refreshUrl(videoId: number, signal: AbortSignal): Promise<UploadTicket>;
-  complete(videoId: number, options: CallOptions): Promise<UploadCompleted>;
+  complete(videoId: number, options: CallOptions): Promise<CompletedUpload>;
 }
 
 export interface CallOptions {

@@ -1,5 +1,5 @@
 import { HttpProblem, NetworkProblem, asRecord, hasStatus, isHttpProblem } from "@/shared/api/problem";
-import type { UploadCompleted, UploadTicket } from "../api/types";
+import type { CompletedUpload, UploadTicket } from "../api/types";
 import { StorageProblem, type UploadPorts } from "../upload/ports";
 import { CALL_POLICY, SEND_POLICY, decideRetry, isTransientStatus, type RetryPolicy } from "../upload/retryPolicy";
 import type { ResumePoint, UploadEvent, UploadProblem, WaitReason } from "../upload/uploadMachine";
@@ -119,7 +119,8 @@ class RunningUpload {
       session,
       filename: this.#file.name,
       size_bytes: this.#file.size,
-      ...(this.#file.type === "" ? {} : { content_type: this.#file.type }),
+      // Empty for types that the browser does not know (.mkv); the server then goes by the extension.
+      content_type: this.#file.type,
     };
     return this.#withRetries(CALL_POLICY, "server", () => ports.api.init(body, { signal, idempotencyKey }));
   }
@@ -140,7 +141,7 @@ class RunningUpload {
     const idempotencyKey = ports.newIdempotencyKey();
     this.#emit({ type: "all_sent", videoId });
     try {
-      const answer: UploadCompleted = await this.#withRetries(CALL_POLICY, "server", () =>
+      const answer: CompletedUpload = await this.#withRetries(CALL_POLICY, "server", () =>
         ports.api.complete(videoId, { signal, idempotencyKey }),
       );
       return this.#accept({ videoId: answer.video.id, enqueue: "sent" });
@@ -190,12 +191,15 @@ class RunningUpload {
 /** The step can be repeated with what it has just learnt. */
 class RetryAtOnce extends Error {}
 
+// The same call is still being answered, or storage could not be read just now.
+const PASSING_CONFLICTS: ReadonlySet<string> = new Set(["idempotency_in_progress", "presigned_get_failed"]);
+
 function passingFailure(error: unknown): { retryAfterSeconds: number | null } | null {
   if (error instanceof NetworkProblem) return { retryAfterSeconds: null };
   if (error instanceof StorageProblem) return isTransientStatus(error.status) ? { retryAfterSeconds: null } : null;
   if (error instanceof HttpProblem) {
     const { status, code, retryAfterSeconds } = error.facts;
-    return isTransientStatus(status) || code === "presigned_get_failed" ? { retryAfterSeconds } : null;
+    return isTransientStatus(status) || PASSING_CONFLICTS.has(code) ? { retryAfterSeconds } : null;
   }
   return null;
 }
