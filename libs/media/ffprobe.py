@@ -31,6 +31,7 @@ FORMAT_WHITELIST = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,asf,mpegts,mpe
 PROTOCOL_WHITELIST = "http,https,tcp,tls"
 # 16,384 x 16,384 and larger is refused before memory is asked for.
 MAX_PIXELS = 64_000_000
+READ_TIMEOUT_SECONDS = 15
 
 _LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1)
 _HTTP_FAILURES = (
@@ -64,16 +65,17 @@ class SourceGone(SourceUnreadable):
     """The object is not there any more (404)."""
 
 
-def input_options(*, if_match_etag: str | None) -> list[str]:
+def input_options(*, url: str, if_match_etag: str | None) -> list[str]:
     """Return the options that stand before `-i` wherever one of our sources is opened, for probe and encode alike."""
     options = [
         "-format_whitelist", FORMAT_WHITELIST,
         "-protocol_whitelist", PROTOCOL_WHITELIST,
         "-max_pixels", str(MAX_PIXELS),
-        "-tls_verify", "1",
-        "-ca_file", certifi.where(),
-        "-rw_timeout", "15000000",
+        "-rw_timeout", str(READ_TIMEOUT_SECONDS * 1_000_000),
     ]  # fmt: skip
+    if url.startswith("https:"):
+        # Both binaries that we know accept a self-signed certificate unless told otherwise.
+        options += ["-tls_verify", "1", "-ca_file", certifi.where()]
     if if_match_etag:
         options += ["-headers", f'If-Match: "{if_match_etag}"\r\n']
     return options
@@ -108,7 +110,7 @@ class FfprobeProber:
         argv = [
             find_binary("ffprobe", configured=self.ffprobe_path),
             "-v", "error", "-hide_banner",
-            *input_options(if_match_etag=if_match_etag),
+            *input_options(url=url, if_match_etag=if_match_etag),
             # Without this ffprobe seeks through all fragments of an hour: 276 MB.
             *(["-seekable", "0"] if fragmented else []),
             "-show_format", "-show_streams", "-of", "json",

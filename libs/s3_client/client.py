@@ -114,11 +114,17 @@ class S3Storage:
         """Store a small object."""
         self._call(lambda s3: s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type))
 
-    def upload_file(self, key: str, path: Path, *, content_type: str) -> None:
-        """Store a file, in parts when it is large."""
+    def upload_file(
+        self, key: str, path: Path, *, content_type: str, on_bytes: Callable[[int], None] | None = None
+    ) -> None:
+        """Store a file, in parts when it is large. `on_bytes` is told each time some bytes have been sent."""
         self._call(
             lambda s3: s3.upload_file(
-                Filename=str(path), Bucket=self.bucket, Key=key, ExtraArgs={"ContentType": content_type}
+                Filename=str(path),
+                Bucket=self.bucket,
+                Key=key,
+                ExtraArgs={"ContentType": content_type},
+                Callback=on_bytes,
             )
         )
 

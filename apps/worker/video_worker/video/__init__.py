@@ -1,0 +1,1 @@
+"""From a source URL to a package under the attempt's prefix."""

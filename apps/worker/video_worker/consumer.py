@@ -1,0 +1,46 @@
+"""The worker's loop: a shell around one receive."""
+
+import threading
+
+import structlog
+from django.db import DatabaseError, close_old_connections
+
+from libs.queue.client import QueueUnavailable, SQSQueueClient
+
+from .handle import MessageHandler, Outcome
+
+log = structlog.get_logger(__name__)
+
+LONG_POLL_SECONDS = 10
+PAUSE_SECONDS = 2.0
+
+
+def consume_once(*, queue: SQSQueueClient, handler: MessageHandler, wait_seconds: int) -> list[Outcome]:
+    """
+    Receive at most one message and handle it: a worker holds no work that it does not do.
+
+    Raises:
+        QueueUnavailable, DatabaseError: Nothing was lost; the message comes again.
+    """
+    received = queue.receive(
+        queue_name=handler.queue_name,
+        max_messages=1,
+        wait_seconds=wait_seconds,
+        visibility_seconds=round(handler.lease_seconds),
+    )
+    return [handler.handle(message) for message in received]
+
+
+def run_consumer(*, queue: SQSQueueClient, handler: MessageHandler, stopping: threading.Event) -> None:
+    """Consume until `stopping` is set. Survives a queue or database that comes and goes."""
+    while not stopping.is_set():
+        try:
+            close_old_connections()
+            consume_once(queue=queue, handler=handler, wait_seconds=LONG_POLL_SECONDS)
+        except (QueueUnavailable, DatabaseError) as error:
+            log.warning("consume_failed", error=repr(error))
+            stopping.wait(PAUSE_SECONDS)
+        except Exception:
+            # The message stays and its lease runs out, so somebody tries again; this loop must not end with it.
+            log.exception("consume_crashed")
+            stopping.wait(PAUSE_SECONDS)

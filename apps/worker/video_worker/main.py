@@ -1,0 +1,76 @@
+"""Building a worker from the settings, and running it until it is told to stop."""
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+
+from apps.support.video import wiring
+from libs.media.ffmpeg import Ffmpeg
+
+from .consumer import run_consumer
+from .handle import MessageHandler
+from .video.processor import JobProcessor, ProcessingLimits
+
+log = structlog.get_logger(__name__)
+
+_FOLDER_PREFIX = "academy-video-worker-"
+
+
+def run_worker() -> None:
+    """Run one worker in this process until SIGTERM or SIGINT."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    _remove_folders_of_the_dead()
+    work_folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
+    try:
+        handler = _handler(work_folder=work_folder, stopping=stopping)
+        log.info("worker_started", worker_id=handler.worker_id, queue_name=handler.queue_name)
+        # A long poll cannot be interrupted; a thread lets the signal end the process without waiting for it.
+        consumer = threading.Thread(
+            target=run_consumer,
+            kwargs={"queue": wiring.job_queue(), "handler": handler, "stopping": stopping},
+            daemon=True,
+        )
+        consumer.start()
+        stopping.wait()
+        consumer.join(timeout=12)
+        log.info("worker_stopped", worker_id=handler.worker_id)
+    finally:
+        shutil.rmtree(work_folder, ignore_errors=True)
+
+
+def _handler(*, work_folder: Path, stopping: threading.Event) -> MessageHandler:
+    return MessageHandler(
+        queue=wiring.job_queue(),
+        queue_name=settings.VIDEO_SQS_QUEUE_NAME,
+        processor=JobProcessor(
+            storage=wiring.storage(),
+            prober=wiring.prober(),
+            ffmpeg=Ffmpeg(ffmpeg_path=settings.FFMPEG_BIN),
+            limits=ProcessingLimits(
+                probe_seconds=settings.VIDEO_PROBE_TIMEOUT_SECONDS * 4,
+                stage_deadline_seconds=settings.VIDEO_STAGE_DEADLINE_SECONDS,
+                stall_seconds=settings.VIDEO_STALL_SECONDS,
+            ),
+        ),
+        worker_id=f"{socket.gethostname()}-{os.getpid()}",
+        lease_seconds=settings.VIDEO_LEASE_SECONDS,
+        work_folder=work_folder,
+        stopping=stopping,
+    )
+
+
+def _remove_folders_of_the_dead() -> None:
+    """Remove what workers that were killed have left on this machine's disk."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
+        owner = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(folder, ignore_errors=True)

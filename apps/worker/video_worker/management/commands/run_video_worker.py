@@ -1,0 +1,13 @@
+"""`manage.py run_video_worker`: encode videos until told to stop."""
+
+from django.core.management.base import BaseCommand
+
+from ...main import run_worker
+
+
+class Command(BaseCommand):
+    help = "Receive wake-ups from SQS and encode videos. Any number of these may run, on any machine."
+
+    def handle(self, **_options: object) -> None:
+        """Run until SIGTERM or SIGINT."""
+        run_worker()

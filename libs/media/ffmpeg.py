@@ -1,0 +1,116 @@
+"""Running ffmpeg: watched by its own progress, and its end read for whose fault it was."""
+
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .binaries import find_binary
+from .process import ProcessLimits, ProcessResult, Watch, run_process
+
+OnProgress = Callable[[float], None]
+
+_SOURCE_FAILURES = (
+    "HTTP error",
+    "Server returned",
+    "Connection refused",
+    "Connection reset",
+    "Connection timed out",
+    "Stream ends prematurely",
+    "Failed to resolve",
+)
+_FILE_FAILURES = (
+    "Invalid data found when processing input",
+    "moov atom not found",
+    "whitelist",
+    "could not find codec parameters",
+    "does not contain any stream",
+    "matches no streams",
+    "Output file is empty",
+    "Nothing was written into output file",
+    "No filtered frames for output stream",
+    "Error while decoding",
+)
+
+
+class EncodeFailed(Exception):
+    """ffmpeg failed. `cause_code` is of the catalogue; `is_files_fault` tells whether trying again can help."""
+
+    def __init__(self, *, cause_code: str, detail: str, is_files_fault: bool) -> None:
+        self.cause_code = cause_code
+        self.detail = detail
+        self.is_files_fault = is_files_fault
+        super().__init__(f"{cause_code}: {detail}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ffmpeg:
+    """One installation's ffmpeg and its ceilings."""
+
+    ffmpeg_path: str | None = None
+    cpu_seconds: int = 24 * 3600
+    largest_file_bytes: int = 64 * 1024**3
+
+    def run(
+        self, arguments: Sequence[str], *, watch: Watch, cwd: Path, on_progress: OnProgress | None = None
+    ) -> ProcessResult:
+        """
+        Run ffmpeg to its end.
+
+        Args:
+            arguments: All but the program and the options that keep it quiet and reporting.
+            cwd: Where relative output paths go.
+            on_progress: Told the seconds of output that are done, about twice a second.
+
+        Raises:
+            EncodeFailed: It ended with an error.
+            ProcessStopped: We ended it (deadline, stall, abort).
+        """
+        argv = [
+            find_binary("ffmpeg", configured=self.ffmpeg_path),
+            "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-progress", "pipe:1", "-y",
+            *arguments,
+        ]  # fmt: skip
+        limits = ProcessLimits(cpu_seconds=self.cpu_seconds, file_size_bytes=self.largest_file_bytes)
+        result = run_process(argv, limits=limits, watch=watch, on_line=_progress_reader(on_progress), cwd=str(cwd))
+        if result.returncode != 0:
+            raise _failure(result)
+        return result
+
+
+def source_failed(stderr: str) -> bool:
+    """Tell whether reading the source went wrong on its way, whatever ffmpeg's return code says."""
+    return any(sign in stderr for sign in _SOURCE_FAILURES)
+
+
+def _progress_reader(on_progress: OnProgress | None) -> Callable[[str], None]:
+    def read(line: str) -> None:
+        name, _, value = line.partition("=")
+        if name == "out_time_us" and on_progress is not None and value.lstrip("-").isdigit():
+            on_progress(max(0, int(value)) / 1_000_000)
+
+    return read
+
+
+def _failure(result: ProcessResult) -> EncodeFailed:
+    if result.returncode == -signal.SIGKILL:
+        return EncodeFailed(cause_code="ENCODER_OOM", detail="killed by the system", is_files_fault=False)
+    detail = result.stderr[-1000:]
+    if result.returncode < 0:
+        detail = f"died of signal {-result.returncode}: {detail}"
+        return EncodeFailed(cause_code="ENCODER_CRASH", detail=detail, is_files_fault=False)
+    cause_code, is_files_fault = _cause_of(result.stderr)
+    return EncodeFailed(cause_code=cause_code, detail=detail, is_files_fault=is_files_fault)
+
+
+def _cause_of(stderr: str) -> tuple[str, bool]:
+    if "No space left on device" in stderr:
+        return "WORKER_DISK_FULL", False
+    if source_failed(stderr):
+        # The pinned object answers 412 once it has been overwritten, and 404 once it is gone.
+        final = {"412": "UPLOAD_OVERWRITTEN", "404": "SOURCE_GONE"}
+        cause = next((cause for status, cause in final.items() if status in stderr), None)
+        return (cause, True) if cause else ("STORAGE_UNAVAILABLE", False)
+    if any(sign in stderr for sign in _FILE_FAILURES):
+        return "INPUT_MALFORMED", True
+    return "ENCODER_ERROR", False
