@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { newSpeedMeter, observeBytes, remainingSeconds } from "./speedMeter";
+
+describe("the speed meter", () => {
+  it("says nothing before it has seen enough", () => {
+    const meter = observeBytes(newSpeedMeter(0), 65_536, 50);
+    expect(meter.bytesPerSecond).toBeNull();
+    expect(remainingSeconds(meter, 65_536, 1_000_000)).toBeNull();
+  });
+
+  it("settles on a steady speed", () => {
+    let meter = newSpeedMeter(0);
+    for (let second = 1; second <= 20; second += 1) meter = observeBytes(meter, second * 1_000_000, second * 1_000);
+    expect(meter.bytesPerSecond).toBeCloseTo(1_000_000, -2);
+    expect(remainingSeconds(meter, 20_000_000, 50_000_000)).toBeCloseTo(30, 1);
+  });
+
+  it("does not jump when one second stalls", () => {
+    let meter = newSpeedMeter(0);
+    for (let second = 1; second <= 10; second += 1) meter = observeBytes(meter, second * 1_000_000, second * 1_000);
+    const stalled = observeBytes(meter, 10_000_000, 11_000);
+    expect(stalled.bytesPerSecond).toBeGreaterThan(700_000);
+  });
+
+  it("promises no time while nothing moves", () => {
+    let meter = newSpeedMeter(0);
+    for (let second = 1; second <= 120; second += 1) meter = observeBytes(meter, 0, second * 1_000);
+    expect(remainingSeconds(meter, 0, 1_000)).toBeNull();
+  });
+});

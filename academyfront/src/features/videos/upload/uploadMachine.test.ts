@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import {
+  initialUpload,
+  isUnfinished,
+  resumePoint,
+  sentPercent,
+  uploadReducer,
+  type UploadEvent,
+  type UploadProblem,
+  type UploadState,
+} from "./uploadMachine";
+
+const network: UploadProblem = { kind: "network", retryable: true };
+const refused: UploadProblem = {
+  kind: "refused",
+  code: "unsupported_media",
+  detail: "no",
+  hint: "",
+  requestId: null,
+  retryable: false,
+};
+
+function after(...events: UploadEvent[]): UploadState {
+  return events.reduce(uploadReducer, initialUpload);
+}
+
+const sending: UploadEvent[] = [{ type: "started" }, { type: "sending_started", videoId: 7, atMs: 0 }];
+
+describe("the upload machine", () => {
+  it("goes from queued to done along the straight road", () => {
+    const phases: string[] = [];
+    let state: UploadState = initialUpload;
+    const road: UploadEvent[] = [
+      ...sending,
+      { type: "bytes_sent", sentBytes: 500, atMs: 1_000 },
+      { type: "all_sent", videoId: 7 },
+      { type: "accepted", videoId: 7 },
+    ];
+    for (const event of road) {
+      state = uploadReducer(state, event);
+      phases.push(state.phase);
+    }
+    expect(phases).toEqual(["preparing", "sending", "sending", "finishing", "done"]);
+    expect(isUnfinished(state)).toBe(false);
+  });
+
+  it("ignores what arrives after a cancel", () => {
+    const cancelled = after(...sending, { type: "cancelled" });
+    const late: UploadEvent[] = [
+      { type: "bytes_sent", sentBytes: 9, atMs: 9 },
+      { type: "all_sent", videoId: 7 },
+      { type: "accepted", videoId: 7 },
+      { type: "failed", problem: network },
+    ];
+    for (const event of late) expect(uploadReducer(cancelled, event)).toBe(cancelled);
+  });
+
+  it("continues the same video after a failure in the middle of sending", () => {
+    const failed = after(...sending, { type: "failed", problem: network });
+    expect(uploadReducer(failed, { type: "retried" })).toEqual({
+      phase: "queued",
+      resume: { videoId: 7, sent: false },
+    });
+  });
+
+  it("does not send the bytes again when only the confirmation failed", () => {
+    const failed = after(...sending, { type: "all_sent", videoId: 7 }, { type: "failed", problem: network });
+    expect(resumePoint(uploadReducer(failed, { type: "retried" }))).toEqual({ videoId: 7, sent: true });
+  });
+
+  it("offers no retry where the server has said that the file can never work", () => {
+    const failed = after(...sending, { type: "failed", problem: refused });
+    expect(uploadReducer(failed, { type: "retried" })).toBe(failed);
+  });
+
+  it("remembers while it waits for the network that everything was sent", () => {
+    const waiting = after(...sending, { type: "all_sent", videoId: 7 }, { type: "waiting", reason: "offline" });
+    expect(waiting).toMatchObject({ phase: "waiting", resume: { videoId: 7, sent: true } });
+    expect(sentPercent(waiting, 1_000)).toBe(100);
+  });
+
+  it("shows 100 % only when storage has acknowledged every byte", () => {
+    const almost = after(...sending, { type: "bytes_sent", sentBytes: 1_000, atMs: 1_000 });
+    expect(sentPercent(almost, 1_000)).toBe(99);
+    expect(sentPercent(uploadReducer(almost, { type: "all_sent", videoId: 7 }), 1_000)).toBe(100);
+  });
+
+  it("shows no progress for an empty total instead of dividing by it", () => {
+    expect(sentPercent(after(...sending), 0)).toBe(0);
+  });
+});
