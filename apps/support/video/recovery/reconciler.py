@@ -1,6 +1,6 @@
 """One round over the invariants, and the loop around it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
@@ -8,9 +8,12 @@ from threading import Event
 import structlog
 from django.db import DatabaseError, close_old_connections, connection
 
+from apps.core.idempotency import prune_idempotency_records
+
 from ..domain.errors import LeaseLost, TransitionRefused, VideoError
 from .invariant import Finding, Invariant, World
 from .invariants import QueuedJobHasMessage, RetryIsOnTime, RunningJobHasLease, TombstoneIsPurged
+from .pace import Pace
 from .uploads import ArrivedUploadIsCompleted, postpone_checks
 
 log = structlog.get_logger(__name__)
@@ -23,6 +26,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     ArrivedUploadIsCompleted(),
     TombstoneIsPurged(),
 )
+IDEMPOTENCY = "idempotency"
+PERIOD_SECONDS: Mapping[str, float] = {IDEMPOTENCY: 300.0}
+"""What runs less often than every round, by the code of an invariant or the name of a chore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +47,23 @@ def run_once(world: World, *, invariants: Sequence[Invariant] = INVARIANTS) -> l
 
 def run_reconciler(world: World, *, interval_seconds: float, stop: Event) -> None:
     """Run rounds until `stop` is set. Survives whatever a round raises: the next one starts afresh."""
+    pace = Pace(PERIOD_SECONDS)
     while not stop.is_set():
         try:
             close_old_connections()
-            run_once(world)
+            _run_due(world, pace=pace)
         except (DatabaseError, VideoError) as error:
             log.warning("reconcile_round_failed", error=repr(error))
         except Exception:
             log.exception("reconcile_round_crashed")
         stop.wait(interval_seconds)
+
+
+def _run_due(world: World, *, pace: Pace) -> None:
+    now = world.clock.now()
+    run_once(world, invariants=[invariant for invariant in INVARIANTS if pace.is_due(invariant.code, now=now)])
+    if pace.is_due(IDEMPOTENCY, now=now):
+        prune_idempotency_records(now=now)
 
 
 def _run_invariant(world: World, invariant: Invariant) -> Iterator[InvariantReport]:

@@ -10,6 +10,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.core.idempotency import IDEMPOTENCY_KEY_PARAMETER, idempotent
 from apps.core.permissions import current_actor, current_tenant
 
 from .. import wiring
@@ -83,14 +84,18 @@ class VideoViewSet(VideoViewSetBase):
         update_video(tenant=tenant, video_id=pk, actor=current_actor(request), clock=wiring.clock(), **fields)
         return Response(video_json(request, get_video(tenant=tenant, video_id=pk)))
 
-    @extend_schema(responses={204: None})
+    @extend_schema(parameters=[IDEMPOTENCY_KEY_PARAMETER], responses={204: None})
+    @idempotent
     def destroy(self, request: Request, pk: int) -> Response:
         """Delete a video: gone at once for everyone, its objects soon after."""
         delete_video(tenant=current_tenant(request), video_id=pk, actor=current_actor(request), clock=wiring.clock())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=UploadInitSerializer, responses={201: UploadTicketSerializer})
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY_PARAMETER], request=UploadInitSerializer, responses={201: UploadTicketSerializer}
+    )
     @action(detail=False, methods=["post"], url_path="upload/init")
+    @idempotent
     def upload_init(self, request: Request) -> Response:
         """Announce an upload, and learn where to PUT its bytes."""
         fields = _validated(UploadInitSerializer(data=request.data))
@@ -113,8 +118,9 @@ class VideoViewSet(VideoViewSetBase):
         )
         return Response(_ticket_json(request, ticket))
 
-    @extend_schema(request=None, responses=CompletedUploadSerializer)
+    @extend_schema(parameters=[IDEMPOTENCY_KEY_PARAMETER], request=None, responses=CompletedUploadSerializer)
     @action(detail=True, methods=["post"], url_path="upload/complete")
+    @idempotent
     def upload_complete(self, request: Request, pk: int) -> Response:
         """Say that the bytes are all there: verifies them, enqueues the job and sends its message."""
         return self._upload_complete_impl(request, pk)
@@ -143,8 +149,9 @@ class VideoViewSet(VideoViewSetBase):
             }
         )
 
-    @extend_schema(request=None, responses={202: JobAcceptedSerializer})
+    @extend_schema(parameters=[IDEMPOTENCY_KEY_PARAMETER], request=None, responses={202: JobAcceptedSerializer})
     @action(detail=True, methods=["post"])
+    @idempotent
     def retry(self, request: Request, pk: int) -> Response:
         """Start a new job for a video whose last one has ended."""
         job = retry_video(
