@@ -42,7 +42,11 @@ _HTTP_FAILURES = (
     "timed out",
     "Failed to resolve",
 )
-_TRUNCATED = ("moov atom not found", "partial file", "Truncating packet", "End of file")
+_BLAMES = (
+    (("moov atom not found", "partial file", "Truncating packet", "End of file"), "INPUT_TRUNCATED"),
+    (("whitelist",), "INPUT_SUSPICIOUS"),
+    (("Invalid data found", "Invalid argument", "could not find codec parameters"), "INPUT_MALFORMED"),
+)
 
 
 class ProbeTimeout(Exception):
@@ -177,9 +181,14 @@ def _report_of(result: ProcessResult) -> dict[str, Any]:
 
 
 def _rejection(stderr: str) -> MediaRejected:
+    """
+    Return why the file can never be played.
+
+    Raises:
+        ProbeCrashed: ffprobe does not blame the file in words that we know. A doubt must not refuse a lecture.
+    """
     detail = stderr[-300:]
-    if any(sign in stderr for sign in _TRUNCATED):
-        return MediaRejected(cause_code="INPUT_TRUNCATED", detail=detail)
-    if "whitelist" in stderr:
-        return MediaRejected(cause_code="INPUT_SUSPICIOUS", detail=detail)
-    return MediaRejected(cause_code="INPUT_MALFORMED", detail=detail)
+    for signs, cause_code in _BLAMES:
+        if any(sign in stderr for sign in signs):
+            return MediaRejected(cause_code=cause_code, detail=detail)
+    raise ProbeCrashed(f"ffprobe failed and said: {detail!r}")
