@@ -9,13 +9,14 @@ pyproject.toml, where pytest-django would load it before this file.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import django
 import pytest
 
 from apps.standalone.engine_runner import EngineRunner
 from tests.support.engines import Engines
+from tests.support.stack import Stack
 
 _engines = Engines()
 os.environ.update(_engines.environment())
@@ -55,3 +56,30 @@ def sqs_engine(engines: Engines) -> EngineRunner:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(postgres_engine: EngineRunner) -> None:
     """Start PostgreSQL before pytest-django makes its database there."""
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """
+    A whole installation with one worker, shared by the tests of this session.
+
+    Tests may kill its processes, which come back; what they pause they resume.
+    """
+    running = Stack()
+    running.start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def make_stack() -> Iterator[Callable[..., Stack]]:
+    """Make installations of a test's own, not yet started; the arguments are those of `Stack`."""
+    made: list[Stack] = []
+
+    def make(**options: object) -> Stack:
+        made.append(Stack(**options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for stack in made:
+        stack.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Mapping
@@ -38,6 +39,7 @@ class ProcessSpec:
         parent_death_signal: What it gets when the supervisor dies without a word.
         prepare: Runs before every start.
         check_ready: Raises `NotReady` until the process does its work.
+        routine_output: Lines that match are kept in the log file but not shown on the terminal.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ProcessSpec:
     parent_death_signal: signal.Signals = signal.SIGKILL
     prepare: Callable[[], None] = field(default=nothing)
     check_ready: Callable[[], None] = field(default=nothing)
+    routine_output: re.Pattern[str] | None = None
 
 
 def spawn(spec: ProcessSpec, *, output: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
@@ -64,7 +67,7 @@ def spawn(spec: ProcessSpec, *, output: int = subprocess.PIPE) -> subprocess.Pop
     spec.prepare()
     parent = os.getpid()
     account = spec.account
-    return subprocess.Popen(  # noqa: PLW1509 - what runs there is one system call on a library loaded before
+    return subprocess.Popen(
         spec.command,
         cwd=spec.working_folder,
         env=dict(spec.environment),
@@ -76,7 +79,8 @@ def spawn(spec: ProcessSpec, *, output: int = subprocess.PIPE) -> subprocess.Pop
         user=account.user_id if account else None,
         group=account.group_id if account else None,
         extra_groups=[] if account else None,
-        preexec_fn=lambda: die_with_parent(parent, spec.parent_death_signal),
+        # Unsafe with threads in general; this is a system call on a library that is loaded already.
+        preexec_fn=lambda: die_with_parent(parent, spec.parent_death_signal),  # noqa: PLW1509
     )
 
 

@@ -23,14 +23,6 @@ def find_holders(port: int) -> list[int]:
     return [pid for pid in _process_ids() if targets and not targets.isdisjoint(_open_files(pid))]
 
 
-def working_folder(pid: int) -> Path | None:
-    """Return a process's working folder; None when it is gone or not ours to see."""
-    try:
-        return (_PROC / str(pid) / "cwd").readlink()
-    except OSError:
-        return None
-
-
 def _listening_inodes(port: int) -> Iterator[str]:
     for table in ("tcp", "tcp6"):
         try:

@@ -70,8 +70,7 @@ def read_port_plan(variables: Mapping[str, str]) -> PortPlan:
     problems: list[str] = []
     base = _read_port("ACADEMY_PORT", variables, DEFAULT_WEB_PORT, problems)
     numbers = {
-        variable: _read_port(variable, variables, base + offset, problems)
-        for offset, (variable, _) in enumerate(SLOTS)
+        variable: _read_port(variable, variables, base + offset, problems) for offset, (variable, _) in enumerate(SLOTS)
     }
     plan = PortPlan(numbers=numbers)
     owners: dict[int, str] = {}
@@ -100,7 +99,10 @@ def require_free_ports(plan: PortPlan) -> None:
         if not is_free(number)
     ]
     if problems:
-        raise Misconfigured("Ports are taken:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        raise Misconfigured(
+            f"Ports are taken:\n{lines}\nACADEMY_PORT (now {plan.web}) moves all of them that are not set one by one."
+        )
 
 
 def is_free(number: int) -> bool:

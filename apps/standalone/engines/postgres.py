@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -31,6 +32,7 @@ UNPRIVILEGED_USER = "nobody"
 
 # Nothing here survives a crash; for databases that a test run throws away.
 FORGETFUL_OPTIONS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_ROUTINE_OUTPUT = re.compile(r"\S+ \S+ \S+ \[\d+\] (LOG|DETAIL|HINT|FATAL:  the database system is starting up)")
 _OPTIONS = (
     "unix_socket_directories=",
     "max_connections=200",
@@ -99,6 +101,7 @@ def postgres_spec(
         parent_death_signal=signal.SIGQUIT,
         prepare=lambda: _prepare(place, password),
         check_ready=lambda: _check_ready(port, password),
+        routine_output=_ROUTINE_OUTPUT,
     )
 
 

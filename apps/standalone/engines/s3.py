@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import sys
 import urllib.request
@@ -18,6 +19,8 @@ from libs.s3_client.client import S3Storage, StorageError
 REGION = "us-east-1"
 MEMORY_LIMIT = "400MiB"
 PROBE_TIMEOUT_SECONDS = 3.0
+# Everything but warnings, errors and fatal errors.
+_ROUTINE_OUTPUT = re.compile(r"(?![WEF]\d{4} )")
 # SeaweedFS opens a socket beside each of its gRPC ports, under names that no option changes.
 _SOCKET_NAMES = {
     "master": "ACADEMY_S3_MASTER_GRPC_PORT",
@@ -63,6 +66,7 @@ def s3_spec(
         working_folder=folder,
         prepare=lambda: _prepare(folder, ports),
         check_ready=probe.check,
+        routine_output=_ROUTINE_OUTPUT,
     )
 
 
