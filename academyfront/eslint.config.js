@@ -33,7 +33,7 @@ const noTextInAttributes = {
 export default tseslint.config(
   { ignores: ["dist", "node_modules", "src/shared/api/schema.d.ts"] },
   js.configs.recommended,
-  { files: ["*.js"], languageOptions: { globals: globals.node } },
+  { files: ["*.js", "scripts/*.js"], languageOptions: { globals: globals.node } },
   {
     files: ["**/*.{ts,tsx}"],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

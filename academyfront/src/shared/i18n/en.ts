@@ -53,14 +53,11 @@ export const en: Catalogue = {
   },
   stage: {
     unknown: "Working",
-    preparing: "Preparing",
-    probing: "Checking the file",
+    starting: "Starting",
+    verifying: "Checking the file",
     encoding: "Encoding each quality",
     packaging: "Packaging for playback",
-    thumbnail: "Making the preview",
-    validating: "Checking the result",
     uploading: "Storing the result",
-    publishing: "Publishing",
   },
   time: {
     moments: "almost done",

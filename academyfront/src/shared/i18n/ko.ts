@@ -51,14 +51,11 @@ export const ko = {
   },
   stage: {
     unknown: "처리하는 중",
-    preparing: "준비하는 중",
-    probing: "파일을 확인하는 중",
+    starting: "시작하는 중",
+    verifying: "파일을 확인하는 중",
     encoding: "화질별로 변환하는 중",
     packaging: "재생용으로 정리하는 중",
-    thumbnail: "미리보기를 만드는 중",
-    validating: "결과를 검사하는 중",
     uploading: "결과를 저장하는 중",
-    publishing: "공개하는 중",
   },
   time: {
     moments: "곧 끝납니다",

@@ -21,12 +21,20 @@ interface PlayerProps {
   posterUrl: string | null;
 }
 
+/** Where to go on after the stream had to be opened anew. */
+interface StartPoint {
+  seconds: number;
+  isPlaying: boolean;
+}
+
+const MIN_RENEWAL_INTERVAL_MS = 30_000;
+
 /** Gets the right to play, plays, and gets it anew when it has run out in the middle of a lecture. */
 export default function Player({ videoId, title, posterUrl }: PlayerProps) {
   const { t } = useTranslation();
-  const [startSeconds, setStartSeconds] = useState(0);
+  const [start, setStart] = useState<StartPoint>({ seconds: 0, isPlaying: false });
   const [fault, setFault] = useState<PlaybackFault | null>(null);
-  const renewals = useRef(0);
+  const renewedAtMs = useRef(-Infinity);
   const playback = useQuery({
     queryKey: ["playback", videoId],
     queryFn: ({ signal }) => videoApi.playback(videoId, signal),
@@ -39,23 +47,23 @@ export default function Player({ videoId, title, posterUrl }: PlayerProps) {
   const { refetch } = playback;
 
   const restart = useCallback(
-    (fromSeconds: number) => {
-      setStartSeconds(fromSeconds);
+    () => {
       setFault(null);
       void refetch();
     },
     [refetch],
   );
   const onFault = useCallback(
-    (kind: PlaybackFault, atSeconds: number) => {
-      const mayRenew = kind === "expired" && renewals.current < 2;
+    (kind: PlaybackFault, at: StartPoint) => {
+      setStart(at);
+      // A fresh address that fails at once was not what was missing.
+      const mayRenew = kind === "expired" && performance.now() - renewedAtMs.current > MIN_RENEWAL_INTERVAL_MS;
       if (!mayRenew) {
-        setStartSeconds(atSeconds);
         setFault(kind);
         return;
       }
-      renewals.current += 1;
-      restart(atSeconds);
+      renewedAtMs.current = performance.now();
+      restart();
     },
     [restart],
   );
@@ -70,7 +78,7 @@ export default function Player({ videoId, title, posterUrl }: PlayerProps) {
           <strong>{words?.detail ?? t("player.failed")}</strong>
           <span>{words?.hint ?? text}</span>
           {fault !== "unsupported" && (
-            <Button variant="white" color="dark" mt="sm" onClick={() => restart(startSeconds)}>
+            <Button variant="white" color="dark" mt="sm" onClick={restart}>
               {t("problem.again")}
             </Button>
           )}
@@ -78,7 +86,7 @@ export default function Player({ videoId, title, posterUrl }: PlayerProps) {
       </div>
     );
   }
-  if (playback.data === undefined) {
+  if (playback.data === undefined || playback.isFetching) {
     return (
       <div className={classes.frame} role="status" aria-label={t("player.loading")}>
         <Loader color="gray" />
@@ -87,10 +95,11 @@ export default function Player({ videoId, title, posterUrl }: PlayerProps) {
   }
   return (
     <Screen
+      key={playback.dataUpdatedAt}
       playback={playback.data}
       title={title}
       posterUrl={playback.data.thumbnail_url ?? posterUrl}
-      startSeconds={startSeconds}
+      start={start}
       onFault={onFault}
     />
   );
@@ -100,19 +109,22 @@ interface ScreenProps {
   playback: Playback;
   title: string;
   posterUrl: string | null;
-  startSeconds: number;
-  onFault: (fault: PlaybackFault, atSeconds: number) => void;
+  start: StartPoint;
+  onFault: (fault: PlaybackFault, at: StartPoint) => void;
 }
 
-function Screen({ playback, title, posterUrl, startSeconds, onFault }: ScreenProps) {
+function Screen({ playback, title, posterUrl, start, onFault }: ScreenProps) {
   const { t } = useTranslation();
   const frame = useRef<HTMLDivElement>(null);
   const video = useRef<HTMLVideoElement>(null);
   const reportFault = useCallback(
-    (fault: PlaybackFault) => onFault(fault, video.current?.currentTime ?? 0),
+    (fault: PlaybackFault) => {
+      const element = video.current;
+      onFault(fault, { seconds: element?.currentTime ?? 0, isPlaying: element?.paused === false });
+    },
     [onFault],
   );
-  const hls = useHls({ video, masterUrl: playback.master_url, startSeconds, onFault: reportFault });
+  const hls = useHls({ video, masterUrl: playback.master_url, startSeconds: start.seconds, onFault: reportFault });
   const media = useMediaState(video);
   const fullscreen = useFullscreen(frame, video);
   const isHidden = useAutoHide(frame, media.isPlaying);
@@ -120,7 +132,7 @@ function Screen({ playback, title, posterUrl, startSeconds, onFault }: ScreenPro
   const toggle = () => {
     if (video.current !== null) togglePlay(video.current);
   };
-  const isUntouched = !media.isPlaying && media.currentSeconds === startSeconds;
+  const isUntouched = !media.isPlaying && media.currentSeconds === 0;
 
   return (
     <div
@@ -138,6 +150,7 @@ function Screen({ playback, title, posterUrl, startSeconds, onFault }: ScreenPro
         className={classes.video}
         playsInline
         preload="metadata"
+        autoPlay={start.isPlaying}
         {...(posterUrl === null ? {} : { poster: posterUrl })}
         onClick={toggle}
         onDoubleClick={fullscreen.toggle}
