@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -14,6 +15,8 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _STDERR_TAIL_BYTES = 16_384
 _POLL_SECONDS = 0.05
+
+_SIGNED_QUERY = re.compile(r"(https?://[^\s?]+)\?[^\s'\"]+")
 
 LineHandler = Callable[[str], None]
 
@@ -129,7 +132,8 @@ class _Output:
         return b"".join(self._collected)
 
     def stderr(self) -> str:
-        return self._errors.decode(errors="replace").strip()
+        """Return the end of what it said, without the signatures of the URLs that it read."""
+        return _SIGNED_QUERY.sub(r"\1", self._errors.decode(errors="replace").strip())
 
     def join(self) -> None:
         for thread in self._threads:
