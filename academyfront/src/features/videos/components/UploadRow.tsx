@@ -2,7 +2,6 @@ import { ActionIcon, Progress, Text, Tooltip } from "@mantine/core";
 import { IconAlertCircle, IconCircleCheck, IconRefresh, IconX } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
 import { uploadQueue } from "../hooks/uploads";
 import { useVideo } from "../hooks/useVideos";
 import { isFinal, sentPercent, type UploadState } from "../upload/uploadMachine";
@@ -10,6 +9,7 @@ import type { UploadItem } from "../upload/uploadQueue";
 import { EncodeProgress } from "./EncodeProgress";
 import { StatusBadge } from "./StatusBadge";
 import classes from "./UploadRow.module.css";
+import { UploadTitle } from "./UploadTitle";
 import { useUploadWords } from "./uploadWords";
 
 /** One upload: a bar that counts what storage has taken, one line of words, and the buttons that make sense now. */
@@ -20,7 +20,7 @@ export function UploadRow({ item, title }: { item: UploadItem; title?: ReactNode
     <li className={classes.row} data-testid="upload-item" data-phase={state.phase}>
       <PhaseIcon state={state} />
       <div className={classes.body}>
-        {title ?? <RowTitle item={item} />}
+        {title ?? <UploadTitle item={item} />}
         {isMovingPhase(state) && <SendProgress item={item} />}
         {state.phase === "done" ? (
           <EncodeState videoId={state.videoId} />
@@ -32,15 +32,6 @@ export function UploadRow({ item, title }: { item: UploadItem; title?: ReactNode
       </div>
       <RowButtons item={item} />
     </li>
-  );
-}
-
-function RowTitle({ item: { title, state } }: { item: UploadItem }) {
-  if (state.phase !== "done") return <div className={classes.title}>{title}</div>;
-  return (
-    <Link to={`/videos/${state.videoId}`} className={classes.title} data-testid="upload-open-video">
-      {title}
-    </Link>
   );
 }
 

@@ -1,22 +1,20 @@
 import { useState } from "react";
 import { TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { videoApi } from "../api/videoApi";
 import { uploadQueue } from "../hooks/uploads";
 import { TITLE_MAX_LENGTH } from "../upload/fileCheck";
 import { resumePoint } from "../upload/uploadMachine";
 import type { UploadItem } from "../upload/uploadQueue";
+import { UploadTitle } from "./UploadTitle";
 import classes from "./UploadTitleField.module.css";
 
 /** The title may be put right while the file is on its way. */
 export function UploadTitleField({ item }: { item: UploadItem }) {
   const { t } = useTranslation();
   const [draft, setDraft] = useState(item.title);
-  if (item.state.phase === "done" || item.state.phase === "cancelled") {
-    return <FinishedTitle item={item} />;
-  }
+  if (item.state.phase === "done" || item.state.phase === "cancelled") return <UploadTitle item={item} />;
   const commit = () => {
     const title = draft.trim();
     if (title === "" || title === item.title) {
@@ -44,14 +42,5 @@ export function UploadTitleField({ item }: { item: UploadItem }) {
         if (event.key === "Enter") event.currentTarget.blur();
       }}
     />
-  );
-}
-
-function FinishedTitle({ item: { title, state } }: { item: UploadItem }) {
-  if (state.phase !== "done") return <div className={classes.title}>{title}</div>;
-  return (
-    <Link to={`/videos/${state.videoId}`} className={classes.title} data-testid="upload-open-video">
-      {title}
-    </Link>
   );
 }

@@ -3,7 +3,6 @@ import { Menu } from "@mantine/core";
 import {
   IconAdjustmentsHorizontal,
   IconBrandSpeedtest,
-  IconCheck,
   IconMaximize,
   IconMinimize,
   IconPictureInPicture,
@@ -20,6 +19,7 @@ import type { Fullscreen } from "./useFullscreen";
 import type { HlsState } from "./useHls";
 import type { MediaState } from "./useMediaState";
 
+const AUTO = "auto";
 const RATES = [0.75, 1, 1.25, 1.5, 1.75, 2] as const;
 
 interface PlayerControlsProps {
@@ -146,11 +146,11 @@ function RateMenu({ rate, onChoose }: { rate: number; onChoose: (rate: number) =
       label={t("player.speed")}
       testId="speed-menu"
       icon={<IconBrandSpeedtest size={22} stroke={1.7} />}
+      chosen={String(rate)}
+      onChoose={(value) => onChoose(Number(value))}
       choices={RATES.map((value) => ({
-        key: String(value),
+        value: String(value),
         text: value === 1 ? t("player.speedNormal") : t("player.speedValue", { rate: value }),
-        isChosen: value === rate,
-        choose: () => onChoose(value),
       }))}
     />
   );
@@ -168,13 +168,13 @@ function QualityMenu({ hls }: { hls: HlsState }) {
       label={t("player.quality")}
       testId="quality-menu"
       icon={<IconAdjustmentsHorizontal size={22} stroke={1.7} />}
+      chosen={hls.chosenLevel === null ? AUTO : String(hls.chosenLevel)}
+      onChoose={(value) => hls.chooseLevel(value === AUTO ? null : Number(value))}
       choices={[
-        { key: "auto", text: auto, isChosen: hls.chosenLevel === null, choose: () => hls.chooseLevel(null) },
+        { value: AUTO, text: auto },
         ...hls.levels.map(({ index, heightPixels }) => ({
-          key: String(index),
+          value: String(index),
           text: t("player.level", { height: heightPixels }),
-          isChosen: hls.chosenLevel === index,
-          choose: () => hls.chooseLevel(index),
         })),
       ]}
     />
@@ -185,10 +185,12 @@ interface ChoiceMenuProps {
   label: string;
   testId: string;
   icon: ReactNode;
-  choices: readonly { key: string; text: string; isChosen: boolean; choose: () => void }[];
+  chosen: string;
+  onChoose: (value: string) => void;
+  choices: readonly { value: string; text: string }[];
 }
 
-function ChoiceMenu({ label, testId, icon, choices }: ChoiceMenuProps) {
+function ChoiceMenu({ label, testId, icon, chosen, onChoose, choices }: ChoiceMenuProps) {
   return (
     // Inside of the frame: on the full screen nothing outside of it is visible.
     <Menu withinPortal={false} position="top-end" width={150} shadow="lg">
@@ -199,17 +201,13 @@ function ChoiceMenu({ label, testId, icon, choices }: ChoiceMenuProps) {
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{label}</Menu.Label>
-        {choices.map(({ key, text, isChosen, choose }) => (
-          <Menu.Item
-            key={key}
-            role="menuitemradio"
-            aria-checked={isChosen}
-            onClick={choose}
-            rightSection={isChosen ? <IconCheck size={16} aria-hidden /> : null}
-          >
-            {text}
-          </Menu.Item>
-        ))}
+        <Menu.RadioGroup value={chosen} onChange={onChoose}>
+          {choices.map(({ value, text }) => (
+            <Menu.RadioItem key={value} value={value} closeMenuOnClick>
+              {text}
+            </Menu.RadioItem>
+          ))}
+        </Menu.RadioGroup>
       </Menu.Dropdown>
     </Menu>
   );
