@@ -36,14 +36,14 @@ class TranscodeMessage:
         """
         try:
             fields = json.loads(body)
-            version = fields["version"]
+            version = _whole_number(fields["version"])
             message = cls(
                 job_id=UUID(fields["job_id"]),
                 video_id=_whole_number(fields["video_id"]),
                 tenant_id=_whole_number(fields["tenant_id"]),
                 file_key=_text(fields["file_key"]),
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UnreadableMessage(f"not a transcode message: {error!r}") from error
         if version != MESSAGE_VERSION:
             raise UnreadableMessage(f"version {version!r} is not {MESSAGE_VERSION}")

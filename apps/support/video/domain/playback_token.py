@@ -12,8 +12,11 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass
+from typing import TypeVar
 
 from .errors import PlaybackTokenInvalid
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,17 +56,24 @@ def read_token(token: str, *, secret: str, now_seconds: float) -> PlaybackClaims
     try:
         fields = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         claims = PlaybackClaims(
-            tenant_id=fields["t"],
-            video_id=fields["v"],
-            viewer=fields["u"],
-            prefix=fields["p"],
-            expires_at=fields["e"],
+            tenant_id=_typed(fields["t"], int),
+            video_id=_typed(fields["v"], int),
+            viewer=_typed(fields["u"], str),
+            prefix=_typed(fields["p"], str),
+            expires_at=_typed(fields["e"], int),
         )
     except (binascii.Error, ValueError, KeyError, TypeError) as error:
         raise PlaybackTokenInvalid(reason="malformed") from error
     if claims.expires_at <= now_seconds:
         raise PlaybackTokenInvalid(reason="expired")
     return claims
+
+
+def _typed(value: object, kind: type[Value]) -> Value:
+    # Not isinstance: a truth value is no number here.
+    if type(value) is not kind:
+        raise TypeError(f"{value!r} is not {kind.__name__}")
+    return value
 
 
 def _signature(payload: str, secret: str) -> str:

@@ -18,6 +18,8 @@ def backoff_delay(*, failure_count: int, jitter: random.Random | None = None) ->
     Source:
         https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
     """
-    ceiling = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** (failure_count - 1))
+    # Bounded before it is a power: 2.0 ** 1024 is no float any more.
+    doublings = min(failure_count - 1, 32)
+    ceiling = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0**doublings)
     spread = (jitter or random).uniform(0.5, 1.0)
     return timedelta(seconds=ceiling * spread)

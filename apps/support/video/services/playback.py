@@ -95,7 +95,8 @@ def rewrite_media_uris(playlist: str, *, sign: Callable[[str], str]) -> str:
     Source:
         RFC 8216, sections 4.1 (URI lines) and 4.3.2.5 (EXT-X-MAP).
     """
-    return "\n".join(_rewritten_line(line, sign) for line in playlist.splitlines()) + "\n"
+    lines = playlist.replace("\r\n", "\n").removesuffix("\n").split("\n")
+    return "\n".join(_rewritten_line(line, sign) for line in lines) + "\n"
 
 
 def _rewritten_line(line: str, sign: Callable[[str], str]) -> str:
