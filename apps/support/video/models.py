@@ -216,3 +216,18 @@ class VideoEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} of video {self.video_id}"
+
+
+class WorkerBeat(models.Model):
+    """When a worker last said that it lives and waits for work. It serves every tenant, so it has none."""
+
+    worker_id = models.CharField(max_length=120, primary_key=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "video_worker_beat"
+        indexes: ClassVar = [models.Index(fields=["-seen_at"], name="worker_seen")]
+
+    def __str__(self) -> str:
+        return f"worker {self.worker_id}"

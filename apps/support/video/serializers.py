@@ -7,13 +7,21 @@ from rest_framework import serializers
 
 from . import wiring
 from .domain.actions import VideoAction
+from .domain.causes import Acts, Cause, Fault, Verdict
+from .domain.diagnosis import NextStep
 from .domain.lifecycle import ACTIVE_JOB_STATES, VideoStatus
 from .domain.messages import cause_text
 from .models import Video, VideoEvent, VideoTranscodeJob
+from .selectors.diagnosis import EvidenceSource
 from .selectors.videos import actions_of
 
 THUMBNAIL_URL_TTL_SECONDS = 3600
 READER_ACTIONS = frozenset({VideoAction.PLAY})
+
+
+def shown_actions(video: Video, *, may_write: bool) -> list[str]:
+    """Return what the server would accept from this reader."""
+    return [action.value for action in actions_of(video) if may_write or action in READER_ACTIONS]
 
 
 class StrictTextField(serializers.CharField):
@@ -121,8 +129,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField([action.value for action in VideoAction])))
     def get_allowed_actions(self, video: Video) -> list[str]:
-        may_write = self.context["may_write"]
-        return [action.value for action in actions_of(video) if may_write or action in READER_ACTIONS]
+        return shown_actions(video, may_write=self.context["may_write"])
 
 
 class UploadPlanSerializer(serializers.Serializer[Any]):
@@ -190,3 +197,35 @@ class PlaybackGrantSerializer(serializers.Serializer[Any]):
     thumbnail_url = serializers.URLField(allow_null=True)
     expires_at = serializers.DateTimeField()
     policy = serializers.DictField()
+
+
+class EvidenceSerializer(serializers.Serializer[Any]):
+    """One thing that was seen."""
+
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=[source.value for source in EvidenceSource]
+    )
+    age_seconds = serializers.FloatField(help_text="How old the sight is.")
+    facts = serializers.DictField()
+
+
+class WhySerializer(serializers.Serializer[Any]):
+    """The answer to `why/`. The causes are catalogued in docs/reference/causes.md."""
+
+    video_id = serializers.IntegerField()
+    status = serializers.ChoiceField(choices=[status.value for status in VideoStatus])
+    verdict = serializers.CharField(help_text="One sentence for the uploader.")
+    hint = serializers.CharField()
+    severity = serializers.ChoiceField(choices=[verdict.value for verdict in Verdict])
+    cause_code = serializers.ChoiceField(choices=[cause.value for cause in Cause])
+    fault = serializers.ChoiceField(choices=[fault.value for fault in Fault])
+    acts = serializers.ChoiceField(choices=[acts.value for acts in Acts])
+    holder = serializers.CharField(help_text="uploader, storage, outbox, queue, worker, reconciler or nobody.")
+    since = serializers.DateTimeField()
+    position_in_line = serializers.IntegerField(allow_null=True)
+    next_step = serializers.CharField()
+    next_step_code = serializers.ChoiceField(choices=[step.value for step in NextStep])
+    next_step_at = serializers.DateTimeField(allow_null=True)
+    operator = serializers.CharField(allow_null=True, help_text="One sentence with internals, for operators.")
+    evidence = EvidenceSerializer(many=True)
+    allowed_actions = serializers.ListField(child=serializers.ChoiceField([action.value for action in VideoAction]))

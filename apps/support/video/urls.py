@@ -3,10 +3,15 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from .views.diagnosis_views import WhyView
 from .views.playback_views import PlaybackView
 from .views.video_views import VideoViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("", VideoViewSet, basename="video")
 
-urlpatterns = [path("<int:pk>/playback/", PlaybackView.as_view(), name="video-playback"), *router.urls]
+urlpatterns = [
+    path("<int:pk>/playback/", PlaybackView.as_view(), name="video-playback"),
+    path("<int:pk>/why/", WhyView.as_view(), name="video-why"),
+    *router.urls,
+]

@@ -3,9 +3,9 @@
 from functools import cache
 
 from django.conf import settings
-from libs.media.ffprobe import FfprobeProber, MediaLimits
 
 from libs.clock import Clock, SystemClock
+from libs.media.ffprobe import FfprobeProber, MediaLimits
 from libs.queue.client import SQSQueueClient
 from libs.s3_client.client import S3Storage
 
@@ -38,11 +38,16 @@ def job_queue() -> SQSQueueClient:
 
 
 @cache
-def video_queue() -> VideoSQSQueue:
-    """Return the queue as the request path uses it: one try within `VIDEO_SEND_TIMEOUT_SECONDS`."""
+def fast_queue() -> SQSQueueClient:
+    """Return the queue client of a request: one try within `VIDEO_SEND_TIMEOUT_SECONDS`."""
     budget = settings.VIDEO_SEND_TIMEOUT_SECONDS
-    client = _queue_client(connect_timeout_seconds=budget / 2, read_timeout_seconds=budget, attempts=1)
-    return VideoSQSQueue(queue=client, clock=clock())
+    return _queue_client(connect_timeout_seconds=budget / 2, read_timeout_seconds=budget, attempts=1)
+
+
+@cache
+def video_queue() -> VideoSQSQueue:
+    """Return the transcode queue as the request path uses it."""
+    return VideoSQSQueue(queue=fast_queue(), clock=clock())
 
 
 @cache

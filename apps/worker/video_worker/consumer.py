@@ -5,6 +5,7 @@ import threading
 import structlog
 from django.db import DatabaseError, close_old_connections
 
+from apps.support.video.services.fleet import record_beat
 from libs.queue.client import QueueUnavailable, SQSQueueClient
 
 from .handle import MessageHandler, Outcome
@@ -36,6 +37,7 @@ def run_consumer(*, queue: SQSQueueClient, handler: MessageHandler, stopping: th
     while not stopping.is_set():
         try:
             close_old_connections()
+            record_beat(worker_id=handler.worker_id)
             consume_once(queue=queue, handler=handler, wait_seconds=LONG_POLL_SECONDS)
         except (QueueUnavailable, DatabaseError) as error:
             log.warning("consume_failed", error=repr(error))

@@ -1,20 +1,17 @@
 """
-What people are told, in Korean and English: one entry per error code and per cause code.
+What people are told when a request is refused, in Korean and English: one entry per error code.
 
 A text is (what happened, what to do next) and may name `{params}` of the error.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from .cause_texts import CAUSE_TEXTS, Text
+from .causes import known_cause
+
+__all__ = ["LANGUAGES", "TEXTS", "Text", "cause_text", "error_text", "text"]
 
 LANGUAGES = ("ko", "en")
-
-
-class Text(NamedTuple):
-    """A sentence that says what happened, and the next step."""
-
-    detail: str
-    hint: str
 
 
 class _MissingParams(dict[str, object]):
@@ -43,11 +40,9 @@ def error_text(code: str, language: str, params: Mapping[str, object]) -> Text:
 
 
 def cause_text(cause_code: str, language: str) -> Text:
-    """Return the text for why a video failed; a cause without an entry reads as an internal one."""
-    return text(cause_code if cause_code in TEXTS else "INTERNAL_BUG", language)
+    """Return what the uploader is told of a cause; one that the catalogue does not list reads as our bug."""
+    return CAUSE_TEXTS[known_cause(cause_code)]["en" if language == "en" else "ko"]
 
-
-_CHECK_FILE_KO = "재생되는 파일인지 확인하고 다시 올려 주세요."
 
 TEXTS: Mapping[str, Mapping[str, Text]] = {
     "not_found": {
@@ -138,76 +133,5 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
     "job_precondition_failed": {
         "ko": Text("내부 오류로 인코딩 작업을 만들지 못했습니다.", "관리자에게 요청 번호를 알려 주세요."),
         "en": Text("An internal error kept the encoding job from being made.", "Give the request id to an operator."),
-    },
-    "INPUT_NOT_VIDEO": {
-        "ko": Text("영상 파일이 아닙니다.", _CHECK_FILE_KO),
-        "en": Text("This is not a video file.", "Check that the file plays on your device and upload it again."),
-    },
-    "INPUT_UNSUPPORTED_CONTAINER": {
-        "ko": Text("지원하지 않는 파일 형식입니다.", "MP4로 변환해서 다시 올려 주세요."),
-        "en": Text("The file's container format is not supported.", "Convert it to MP4 and upload it again."),
-    },
-    "INPUT_UNSUPPORTED_CODEC": {
-        "ko": Text("지원하지 않는 영상 코덱입니다.", "H.264 MP4로 변환해서 다시 올려 주세요."),
-        "en": Text("The video codec is not supported.", "Convert it to H.264 in MP4 and upload it again."),
-    },
-    "INPUT_NO_VIDEO_STREAM": {
-        "ko": Text("파일에 영상이 들어 있지 않습니다(소리만 있거나 비어 있음).", "화면이 있는 파일을 올려 주세요."),
-        "en": Text("The file has no picture (sound only, or nothing).", "Upload a file that has a picture."),
-    },
-    "INPUT_ENCRYPTED": {
-        "ko": Text("암호화(DRM)된 파일입니다.", "암호화되지 않은 원본을 올려 주세요."),
-        "en": Text("The file is encrypted (DRM).", "Upload the original without encryption."),
-    },
-    "INPUT_MALFORMED": {
-        "ko": Text("파일이 손상되어 읽을 수 없습니다.", _CHECK_FILE_KO),
-        "en": Text(
-            "The file is damaged and cannot be read.",
-            "Check that it plays on your device and upload it again.",
-        ),
-    },
-    "INPUT_TRUNCATED": {
-        "ko": Text("파일이 중간에 잘렸습니다.", "녹화나 복사가 끝까지 되었는지 확인하고 다시 올려 주세요."),
-        "en": Text("The file is cut off.", "Check that recording or copying had finished and upload it again."),
-    },
-    "INPUT_TOO_SHORT": {
-        "ko": Text("영상이 너무 짧습니다.", "더 긴 영상을 올려 주세요."),
-        "en": Text("The video is too short.", "Upload a longer video."),
-    },
-    "INPUT_TOO_LONG": {
-        "ko": Text("영상이 허용된 길이보다 깁니다.", "나누어서 올려 주세요."),
-        "en": Text("The video is longer than allowed.", "Split it and upload the parts."),
-    },
-    "INPUT_TOO_LARGE": {
-        "ko": Text("파일이 허용된 크기보다 큽니다.", "더 작은 파일을 올려 주세요."),
-        "en": Text("The file is larger than allowed.", "Upload a smaller file."),
-    },
-    "INPUT_TOO_MANY_PIXELS": {
-        "ko": Text("화면 크기가 너무 큽니다.", "4K 이하로 변환해서 다시 올려 주세요."),
-        "en": Text("The picture is too large.", "Convert it to 4K or smaller and upload it again."),
-    },
-    "INPUT_TOO_MANY_STREAMS": {
-        "ko": Text("파일에 트랙이 너무 많습니다.", "영상과 소리 트랙만 남겨 다시 올려 주세요."),
-        "en": Text("The file has too many tracks.", "Keep one picture and one sound track and upload it again."),
-    },
-    "INPUT_SUSPICIOUS": {
-        "ko": Text("영상이 아니라 다른 주소를 가리키는 목록 파일입니다.", "실제 영상 파일을 올려 주세요."),
-        "en": Text("This is a playlist that points elsewhere, not a video.", "Upload the video file itself."),
-    },
-    "UPLOAD_OVERWRITTEN": {
-        "ko": Text("확인한 뒤에 저장된 파일이 바뀌었습니다.", "안전을 위해 멈췄습니다. 파일을 새로 올려 주세요."),
-        "en": Text("The stored file changed after it was checked.", "Stopped for safety; upload the file again."),
-    },
-    "SOURCE_GONE": {
-        "ko": Text("저장된 원본이 사라졌습니다.", "파일을 새로 올려 주세요."),
-        "en": Text("The stored source has disappeared.", "Upload the file again."),
-    },
-    "CANCELLED": {
-        "ko": Text("인코딩이 취소되었습니다.", "다시 시도를 누르면 새로 시작합니다."),
-        "en": Text("Encoding was cancelled.", "Press retry to start again."),
-    },
-    "INTERNAL_BUG": {
-        "ko": Text("저희 쪽 문제로 처리하지 못했습니다.", "다시 시도를 눌러 주세요. 계속되면 관리자에게 알려 주세요."),
-        "en": Text("We could not process it, and the fault is ours.", "Press retry; if it stays, tell an operator."),
     },
 }

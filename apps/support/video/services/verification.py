@@ -5,9 +5,9 @@ from typing import Protocol
 
 import structlog
 from django.conf import settings
-from libs.media.ffprobe import MediaFacts, MediaRejected, ProbeCrashed, ProbeTimeout, SourceUnreadable
 
 from libs.db.guards import assert_no_transaction
+from libs.media.ffprobe import MediaFacts, MediaRejected, ProbeCrashed, ProbeTimeout, SourceUnreadable
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,249 @@
+"""Looking at one video from every side, for `diagnose` to conclude from."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Max, Q
+
+from apps.support.outbox.models import OutboxMessage
+from libs.clock import Clock
+from libs.db.guards import assert_no_transaction
+from libs.queue.client import QueueDepth, QueueUnavailable, SQSQueueClient
+from libs.s3_client.client import ObjectMissing, StorageDenied, StorageUnavailable
+
+from ..domain.diagnosis import (
+    Diagnosis,
+    JobSeen,
+    LineSeen,
+    MessageSeen,
+    Situation,
+    StorageAnswer,
+    UploadSeen,
+    diagnose,
+)
+from ..domain.lifecycle import JobState, UploadState
+from ..domain.ports import ObjectStorage
+from ..models import Video, VideoTranscodeJob, WorkerBeat
+
+
+class EvidenceSource(StrEnum):
+    """Where a piece of evidence was seen."""
+
+    TABLE = "table"
+    OUTBOX = "outbox"
+    LEASE = "lease"
+    STORAGE = "storage"
+    QUEUE = "queue"
+    FLEET = "fleet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One thing that was seen, and how old the sight is. `internals` are for operators only."""
+
+    source: EvidenceSource
+    age_seconds: float
+    facts: dict[str, Any]
+    internals: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The diagnosis of a video, and what it rests on."""
+
+    diagnosis: Diagnosis
+    evidence: tuple[Evidence, ...]
+
+
+def explain_video(*, video: Video, storage: ObjectStorage, queue: SQSQueueClient, clock: Clock) -> Explanation:
+    """
+    Say why a video is where it is. One look at the tables, and at storage or the queue only where they matter.
+
+    Args:
+        video: With its upload and current job, as `get_video` returns it.
+        storage: Asked for the source while the upload is not accepted.
+        queue: Asked for its depth while a job waits in it.
+    """
+    assert_no_transaction()
+    now = clock.now()
+    job = video.current_job
+    message = OutboxMessage.objects.filter(subject=str(job.pk)).order_by("-id").first() if job else None
+    answer, stored_bytes = _look_into_storage(video, storage=storage)
+    depth = _queue_depth(queue) if job and job.state == JobState.QUEUED else None
+    situation = Situation(
+        now=now,
+        is_published=bool(video.published_prefix),
+        is_deleted=video.deleted_at is not None,
+        since=video.status_changed_at,
+        failure_code=video.failure_code,
+        upload=_upload_seen(video, answer=answer, stored_bytes=stored_bytes),
+        job=_job_seen(job) if job else None,
+        message=_message_seen(message) if message else None,
+        line=_line_seen(job, depth=depth, now=now),
+        redelivery_window=timedelta(seconds=settings.VIDEO_REDELIVERY_WINDOW_SECONDS),
+        stall_after=timedelta(seconds=settings.VIDEO_STALL_SECONDS),
+    )
+    return Explanation(
+        diagnosis=diagnose(situation),
+        evidence=tuple(_evidence(situation, video=video, message=message, depth=depth)),
+    )
+
+
+def position_in_line(job: VideoTranscodeJob) -> int:
+    """Return how many jobs stand before this one, counted over every tenant, plus one."""
+    ahead = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.QUEUED)
+    earlier = Q(state_changed_at__lt=job.state_changed_at) | Q(state_changed_at=job.state_changed_at, pk__lt=job.pk)
+    return ahead.filter(earlier).count() + 1
+
+
+def last_worker_seen_at(*, now: datetime) -> datetime | None:
+    """Return when any worker was last known to live. A held lease is a sign of life too."""
+    beat = WorkerBeat.objects.aggregate(last=Max("seen_at"))["last"]
+    leases = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.RUNNING, lease_until__gt=now)
+    return now if leases.exists() else beat
+
+
+def _look_into_storage(video: Video, *, storage: ObjectStorage) -> tuple[StorageAnswer, int]:
+    if video.deleted_at is not None or video.upload.state not in {UploadState.PENDING, UploadState.EXPIRED}:
+        return StorageAnswer.NOT_ASKED, 0
+    try:
+        return StorageAnswer.PRESENT, storage.head(video.upload.file_key).size_bytes
+    except ObjectMissing:
+        return StorageAnswer.MISSING, 0
+    except StorageDenied:
+        return StorageAnswer.DENIED, 0
+    except StorageUnavailable:
+        return StorageAnswer.UNAVAILABLE, 0
+
+
+def _queue_depth(queue: SQSQueueClient) -> QueueDepth | None:
+    try:
+        return queue.depth(queue_name=settings.VIDEO_SQS_QUEUE_NAME)
+    except QueueUnavailable:
+        return None
+
+
+def _upload_seen(video: Video, *, answer: StorageAnswer, stored_bytes: int) -> UploadSeen:
+    upload = video.upload
+    return UploadSeen(
+        state=UploadState(upload.state),
+        created_at=upload.created_at,
+        deadline_at=upload.deadline_at,
+        url_expires_at=upload.created_at + timedelta(seconds=settings.VIDEO_UPLOAD_URL_TTL_SECONDS),
+        declared_bytes=upload.size_bytes,
+        next_check_at=upload.next_check_at,
+        storage=answer,
+        stored_bytes=stored_bytes,
+    )
+
+
+def _job_seen(job: VideoTranscodeJob) -> JobSeen:
+    return JobSeen(
+        state=JobState(job.state),
+        since=job.state_changed_at,
+        attempt=job.attempt_count,
+        failure_count=job.failure_count,
+        max_attempts=job.max_attempts,
+        worker_id=job.worker_id,
+        lease_until=job.lease_until,
+        next_attempt_at=job.next_attempt_at,
+        progress_at=job.progress_at,
+        remaining_seconds=job.remaining_seconds,
+        cause_code=job.cause_code,
+    )
+
+
+def _message_seen(message: OutboxMessage) -> MessageSeen:
+    return MessageSeen(
+        created_at=message.created_at,
+        due_at=message.due_at,
+        sent_at=message.sent_at,
+        last_error=message.last_error,
+    )
+
+
+def _line_seen(job: VideoTranscodeJob | None, *, depth: QueueDepth | None, now: datetime) -> LineSeen:
+    if job is None or job.state != JobState.QUEUED:
+        return LineSeen(
+            position=None, queue_is_empty=None, last_worker_seen_at=None, tenant_running=0, tenant_limit=None
+        )
+    running = VideoTranscodeJob.objects.for_tenant(job.tenant_id).filter(state=JobState.RUNNING).count()
+    return LineSeen(
+        position=position_in_line(job),
+        queue_is_empty=None if depth is None else depth.visible + depth.in_flight + depth.delayed == 0,
+        last_worker_seen_at=last_worker_seen_at(now=now),
+        tenant_running=running,
+        tenant_limit=None,
+    )
+
+
+def _evidence(
+    seen: Situation, *, video: Video, message: OutboxMessage | None, depth: QueueDepth | None
+) -> list[Evidence]:
+    found = [
+        Evidence(
+            source=EvidenceSource.TABLE,
+            age_seconds=0.0,
+            facts={"status": video.status, "upload": seen.upload.state, "job": seen.job.state if seen.job else None},
+            internals={"failure_code": video.failure_code, "failure_detail": video.failure_detail},
+        )
+    ]
+    if seen.upload.storage is not StorageAnswer.NOT_ASKED:
+        found.append(
+            Evidence(
+                source=EvidenceSource.STORAGE,
+                age_seconds=0.0,
+                facts={
+                    "answer": seen.upload.storage,
+                    "stored_bytes": seen.upload.stored_bytes,
+                    "declared_bytes": seen.upload.declared_bytes,
+                },
+                internals={"file_key": video.upload.file_key},
+            )
+        )
+    return [*found, *_job_evidence(seen, message=message, depth=depth)]
+
+
+def _job_evidence(seen: Situation, *, message: OutboxMessage | None, depth: QueueDepth | None) -> list[Evidence]:
+    found: list[Evidence] = []
+    job = seen.job
+    if message is not None:
+        internals = {"due_at": message.due_at, "tries": message.attempt_count, "last_error": message.last_error}
+        found.append(
+            Evidence(
+                source=EvidenceSource.OUTBOX,
+                age_seconds=_age(message.created_at, seen.now),
+                facts={"sent_at": message.sent_at},
+                internals=internals,
+            )
+        )
+    if depth is not None:
+        found.append(Evidence(source=EvidenceSource.QUEUE, age_seconds=0.0, facts={}, internals=asdict(depth)))
+    if job is not None and job.state is JobState.QUEUED:
+        internals = {"last_worker_seen_at": seen.line.last_worker_seen_at, "tenant_running": seen.line.tenant_running}
+        found.append(
+            Evidence(
+                source=EvidenceSource.FLEET,
+                age_seconds=0.0,
+                facts={"position_in_line": seen.line.position},
+                internals=internals,
+            )
+        )
+    if job is not None and job.state is JobState.RUNNING:
+        internals = {"worker_id": job.worker_id, "lease_until": job.lease_until}
+        found.append(
+            Evidence(
+                source=EvidenceSource.LEASE,
+                age_seconds=_age(job.progress_at or job.since, seen.now),
+                facts={"attempt": job.attempt, "remaining_seconds": job.remaining_seconds},
+                internals=internals,
+            )
+        )
+    return found
+
+
+def _age(then: datetime, now: datetime) -> float:
+    return round((now - then).total_seconds(), 3)
