@@ -1,0 +1,82 @@
+# Everything that a person types. `make` alone lists it.
+
+# The first Python here that is new enough; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; exit; fi; done; echo python3)
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+PY := .venv/bin/python
+NPM := .venv/bin/npm
+NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+SQS := apps/standalone/engines/sqs
+WEB := academyfront
+WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name '*.tsbuildinfo' 2>/dev/null)
+CHECKED := apps libs tests manage.py requirements/install.py
+
+.DEFAULT_GOAL := help
+# Each step stands on the one before.
+.NOTPARALLEL:
+.PHONY: help run test acceptance lint format lock install install-dev web browser
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: install web ## Start everything here; WORKERS=2 for two workers, ACADEMY_PORT=9000 for another address
+	@exec $(PY) -m apps.standalone
+
+test: install-dev web browser lint ## Install what the tests need, and run everything that CI runs
+	$(PY) manage.py makemigrations --check --dry-run --settings apps.api.config.settings.test
+	$(NPM) --prefix $(WEB) run --silent test
+	$(PY) -m pytest
+
+acceptance: install-dev web ## Upload a clip and show its way through queue and log with the aws command
+	$(PY) -m pytest tests/acceptance -s -q --no-header
+
+lint: install-dev $(WEB)/node_modules/.package-lock.json ## Check style, types and layers
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy $(CHECKED)
+	.venv/bin/lint-imports
+	$(NPM) --prefix $(WEB) run --silent typecheck
+	$(NPM) --prefix $(WEB) run --silent lint
+
+format: install-dev ## Format the Python code
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+lock: install-dev ## Pin requirements/*.in again, with hashes
+	for size in base standalone dev; do \
+		$(PY) -m piptools compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
+			--no-emit-trusted-host --no-emit-options --strip-extras --allow-unsafe \
+			--output-file requirements/$$size.txt requirements/$$size.in || exit; \
+	done
+
+install: ## Install what `make run` needs
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 78; }
+	@$(PYTHON) requirements/install.py standalone
+	@$(MAKE) --no-print-directory $(SQS)/node_modules/.package-lock.json
+
+install-dev: install ## Install what the checks and tests need
+	@$(PYTHON) requirements/install.py dev
+
+browser:
+	@$(PYTHON) requirements/install.py browser
+
+web: install ## Build the web app, if its sources have changed
+	@$(MAKE) --no-print-directory $(WEB)/dist/index.html
+
+$(SQS)/node_modules/.package-lock.json: $(SQS)/package-lock.json
+	@echo "Installing the queue's packages"
+	@$(NPM_CI) --prefix $(SQS)
+	@touch $@
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	@echo "Installing the web app's packages"
+	@$(NPM_CI) --prefix $(WEB)
+	@touch $@
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	@echo "Building the web app"
+	@$(NPM) --prefix $(WEB) run --silent build
+	@touch $@
