@@ -1,0 +1,1 @@
+"""The operator's command line, one module per subject. `manage.py video --help` lists the calls."""

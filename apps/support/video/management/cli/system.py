@@ -1,0 +1,81 @@
+"""The whole line: findings, reconcile, outbox."""
+
+from argparse import Namespace
+
+from django.utils import timezone
+
+from apps.support.outbox.models import OutboxMessage
+
+from ... import wiring
+from ...recovery.invariant import Finding, Invariant, World
+from ...recovery.reconciler import INVARIANTS, run_once
+from .output import Answer, ExitCode, UsageError
+
+
+def findings(options: Namespace) -> Answer:
+    """List where invariants do not hold. Changes nothing."""
+    world = _world()
+    found = [
+        _finding_row(finding)
+        for invariant in _chosen(options.only)
+        for finding in invariant.find(world, limit=options.limit)
+    ]
+    note = "" if found else "every invariant holds"
+    return Answer(rows=found, exit_code=ExitCode.FINDINGS if found else ExitCode.HEALTHY, note=note)
+
+
+def reconcile(options: Namespace) -> Answer:
+    """Run one round of the reconciler; without --apply only list what it would repair."""
+    if not options.apply:
+        answer = findings(options)
+        return Answer(
+            rows=answer.rows, exit_code=answer.exit_code, note="nothing was changed; add --apply to repair these"
+        )
+    reports = run_once(_world(), invariants=_chosen(options.only))
+    rows = [{"invariant": report.code, "found": report.found, "repaired": report.repaired} for report in reports]
+    unrepaired = any(report.found > report.repaired for report in reports)
+    return Answer(rows=rows, exit_code=ExitCode.FINDINGS if unrepaired else ExitCode.HEALTHY)
+
+
+def outbox(options: Namespace) -> Answer:
+    """List unsent messages, oldest first. One that is unsent for over a minute is a finding."""
+    now = timezone.now()
+    unsent = OutboxMessage.objects.filter(sent_at=None).order_by("id")[: options.limit]
+    rows = [
+        {
+            "id": message.pk,
+            "subject": message.subject,
+            "group_id": message.group_id,
+            "age_seconds": (now - message.created_at).total_seconds(),
+            "due_at": message.due_at,
+            "tries": message.attempt_count,
+            "last_error": message.last_error or None,
+        }
+        for message in unsent
+    ]
+    late = any(message.due_at < now and (now - message.created_at).total_seconds() > 60 for message in unsent)
+    note = "" if rows else "nothing waits to be sent"
+    return Answer(rows=rows, exit_code=ExitCode.FINDINGS if late else ExitCode.HEALTHY, note=note)
+
+
+def _world() -> World:
+    return World(clock=wiring.clock(), storage=wiring.storage(), prober=wiring.prober(), queue=wiring.video_queue())
+
+
+def _chosen(codes: list[str] | None) -> list[Invariant]:
+    if not codes:
+        return list(INVARIANTS)
+    known = {invariant.code: invariant for invariant in INVARIANTS}
+    if unknown := sorted(set(codes) - set(known)):
+        raise UsageError(f"no invariant {', '.join(unknown)}; there are {', '.join(known)}")
+    return [known[code] for code in codes]
+
+
+def _finding_row(finding: Finding) -> dict[str, object]:
+    return {
+        "invariant": finding.invariant,
+        "subject": finding.subject,
+        "tenant_id": finding.tenant_id,
+        "video_id": finding.video_id,
+        "detail": finding.detail,
+    }
