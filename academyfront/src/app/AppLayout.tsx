@@ -22,7 +22,7 @@ export function AppLayout() {
 
   if (session.isPending) return <PageLoading />;
   if (session.data === undefined) {
-    return <ProblemView error={session.error} onRetry={() => void session.refetch()} />;
+    return <ProblemView isWholePage error={session.error} onRetry={() => void session.refetch()} />;
   }
   if (!session.data.authenticated) {
     return <Navigate to="/login" replace state={{ from: location.pathname + location.search }} />;
@@ -49,7 +49,7 @@ function Header({ mayWrite }: { mayWrite: boolean }) {
         {t("app.skipToContent")}
       </a>
       <div className={classes.bar}>
-        <Link to="/" className={classes.logo} aria-label={t("app.home")}>
+        <Link to="/" className={classes.logo}>
           <Logo markOnlyOnPhone />
         </Link>
         <nav className={classes.nav}>

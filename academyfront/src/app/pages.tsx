@@ -17,6 +17,7 @@ export function NotFoundPage() {
   const { t } = useTranslation();
   return (
     <StateView
+      isWholePage
       testId="state-not-found"
       icon={<IconMoodEmpty size={36} />}
       title={t("problem.notFound")}
@@ -31,6 +32,7 @@ export function CrashPage() {
   const { t } = useTranslation();
   return (
     <StateView
+      isWholePage
       testId="state-crash"
       tone="alarm"
       icon={<IconAlertTriangle size={36} />}

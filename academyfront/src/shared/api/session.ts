@@ -1,4 +1,4 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient, type QueryClient } from "@tanstack/react-query";
 import { answerOf, api } from "./client";
 import type { components } from "./schema";
 
@@ -27,7 +27,7 @@ export function useLogin() {
   return useMutation({
     mutationFn: (body: { username: string; password: string }) =>
       answerOf(api.POST("/api/v1/auth/login/", { body })),
-    onSuccess: (session) => client.setQueryData(sessionKey, session),
+    onSuccess: (session) => changeSession(client, session),
   });
 }
 
@@ -35,7 +35,14 @@ export function useLogout() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: () => answerOf(api.POST("/api/v1/auth/logout/")),
-    // Everything cached belongs to the person who has just left.
-    onSuccess: () => client.clear(),
+    onSuccess: () => changeSession(client, SIGNED_OUT),
   });
+}
+
+const SIGNED_OUT: Session = { authenticated: false, user: null, tenant: null, role: null };
+
+/** Everything else in the cache belongs to whoever was signed in before. */
+function changeSession(client: QueryClient, session: Session): void {
+  client.setQueryData(sessionKey, session);
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== sessionKey[0] });
 }

@@ -5,7 +5,6 @@ export const en: Catalogue = {
   app: {
     name: "Academy Video",
     skipToContent: "Skip to content",
-    home: "To the library",
     library: "Library",
     upload: "Upload",
     account: "Account",
@@ -16,6 +15,7 @@ export const en: Catalogue = {
     otherLanguage: "한국어",
     otherLanguageShort: "한",
     offline: "You are offline. Everything goes on by itself once you are back.",
+    close: "Close",
     loading: "Loading",
   },
   login: {
@@ -127,6 +127,7 @@ export const en: Catalogue = {
     waitingOffline: "Waiting for the connection",
     waitingStorage: "Connection lost, trying again",
     waitingServer: "Waiting for the server",
+    waitingQueue: "The file is stored safely; scheduling the encode",
     finishing: "Sent, confirming",
     done: "Sent",
     cancelled: "Cancelled",

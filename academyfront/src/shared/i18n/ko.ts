@@ -3,7 +3,6 @@ export const ko = {
   app: {
     name: "Academy Video",
     skipToContent: "본문으로 건너뛰기",
-    home: "영상 목록으로",
     library: "영상",
     upload: "업로드",
     account: "계정",
@@ -14,6 +13,7 @@ export const ko = {
     otherLanguage: "English",
     otherLanguageShort: "EN",
     offline: "인터넷에 연결되어 있지 않습니다. 연결되면 자동으로 이어집니다.",
+    close: "닫기",
     loading: "불러오는 중",
   },
   login: {
@@ -125,6 +125,7 @@ export const ko = {
     waitingOffline: "인터넷 연결을 기다리는 중",
     waitingStorage: "연결이 끊겨 다시 시도하는 중",
     waitingServer: "서버 응답을 기다리는 중",
+    waitingQueue: "파일은 안전하게 저장되었습니다. 인코딩을 예약하는 중",
     finishing: "전송 완료, 확인하는 중",
     done: "전송 완료",
     cancelled: "취소했습니다",

@@ -15,7 +15,7 @@ export function LanguageSwitch() {
         size="lg"
         className={classes.button}
         lang={other}
-        aria-label={t("app.otherLanguage")}
+        aria-label={`${t("app.otherLanguageShort")} ${t("app.otherLanguage")}`}
         data-testid="language-switch"
         onClick={() => switchLanguage(other)}
       >

@@ -6,8 +6,14 @@ import { NetworkProblem, hasStatus } from "@/shared/api/problem";
 import { StateView } from "./StateView";
 import { problemWords } from "./problemWords";
 
+interface ProblemViewProps {
+  error: unknown;
+  onRetry: () => void;
+  isWholePage?: boolean;
+}
+
 /** A page's content could not be loaded: says what, and offers the one next step. */
-export function ProblemView({ error, onRetry }: { error: unknown; onRetry: () => void }) {
+export function ProblemView({ error, onRetry, isWholePage = false }: ProblemViewProps) {
   const { t } = useTranslation();
   const words = problemWords(error, t);
   const note = words.requestId === null ? undefined : t("problem.requestId", { id: words.requestId });
@@ -15,6 +21,7 @@ export function ProblemView({ error, onRetry }: { error: unknown; onRetry: () =>
   if (hasStatus(error, 404)) {
     return (
       <StateView
+        isWholePage={isWholePage}
         testId="state-not-found"
         icon={<IconMoodEmpty size={36} />}
         title={t("problem.notFound")}
@@ -26,6 +33,7 @@ export function ProblemView({ error, onRetry }: { error: unknown; onRetry: () =>
   if (hasStatus(error, 403)) {
     return (
       <StateView
+        isWholePage={isWholePage}
         testId="state-forbidden"
         icon={<IconLock size={36} />}
         title={t("problem.noPermission")}
@@ -36,6 +44,7 @@ export function ProblemView({ error, onRetry }: { error: unknown; onRetry: () =>
   }
   return (
     <StateView
+      isWholePage={isWholePage}
       testId="state-problem"
       tone="alarm"
       icon={error instanceof NetworkProblem ? <IconWifiOff size={36} /> : <IconAlertTriangle size={36} />}

@@ -10,16 +10,18 @@ interface StateViewProps {
   action?: ReactNode;
   tone?: "calm" | "alarm";
   testId?: string;
+  /** The page has no other heading. */
+  isWholePage?: boolean;
 }
 
 /** What a page shows instead of its content: empty, failed, forbidden, not found. */
-export function StateView({ icon, title, text, note, action, tone = "calm", testId }: StateViewProps) {
+export function StateView({ icon, title, text, note, action, tone = "calm", testId, isWholePage = false }: StateViewProps) {
   return (
     <Stack align="center" gap="sm" className={classes.root} data-testid={testId}>
       <div className={classes.icon} data-tone={tone} aria-hidden>
         {icon}
       </div>
-      <Title order={2} ta="center">
+      <Title order={isWholePage ? 1 : 2} size="h2" ta="center">
         {title}
       </Title>
       {text !== undefined && text !== "" && (

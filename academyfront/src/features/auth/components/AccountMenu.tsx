@@ -12,7 +12,7 @@ export function AccountMenu() {
   if (session?.user == null) return null;
   const name = session.user.display_name === "" ? session.user.username : session.user.display_name;
   return (
-    <Menu position="bottom-end" width={220} withinPortal>
+    <Menu position="bottom-end" width={220} withInitialFocusPlaceholder={false}>
       <Menu.Target>
         <UnstyledButton aria-label={t("app.account")} data-testid="account-menu">
           <Avatar color="brand" radius="xl" size={36} alt="">

@@ -5,7 +5,7 @@ import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { videoApi } from "../api/videoApi";
 import { uploadQueue } from "../hooks/uploads";
 import { TITLE_MAX_LENGTH } from "../upload/fileCheck";
-import { resumePoint } from "../upload/uploadMachine";
+import { isFinal, resumePoint, type UploadState } from "../upload/uploadMachine";
 import type { UploadItem } from "../upload/uploadQueue";
 import { UploadTitle } from "./UploadTitle";
 import classes from "./UploadTitleField.module.css";
@@ -14,7 +14,7 @@ import classes from "./UploadTitleField.module.css";
 export function UploadTitleField({ item }: { item: UploadItem }) {
   const { t } = useTranslation();
   const [draft, setDraft] = useState(item.title);
-  if (item.state.phase === "done" || item.state.phase === "cancelled") return <UploadTitle item={item} />;
+  if (isSettled(item.state)) return <UploadTitle item={item} />;
   const commit = () => {
     const title = draft.trim();
     if (title === "" || title === item.title) {
@@ -43,4 +43,8 @@ export function UploadTitleField({ item }: { item: UploadItem }) {
       }}
     />
   );
+}
+
+function isSettled(state: UploadState): boolean {
+  return isFinal(state) && !(state.phase === "failed" && state.problem.retryable);
 }

@@ -29,9 +29,12 @@ export function useUploadWords(): (item: UploadItem) => string {
         return parts.join(" · ");
       }
       case "waiting":
-        return { offline: t("dock.waitingOffline"), storage: t("dock.waitingStorage"), server: t("dock.waitingServer") }[
-          state.reason
-        ];
+        return {
+          offline: t("dock.waitingOffline"),
+          storage: t("dock.waitingStorage"),
+          server: t("dock.waitingServer"),
+          queue: t("dock.waitingQueue"),
+        }[state.reason];
       case "finishing":
         return t("dock.finishing");
       case "done":

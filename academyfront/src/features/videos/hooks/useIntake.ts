@@ -1,9 +1,9 @@
 import { useCallback } from "react";
-import { notifications } from "@mantine/notifications";
 import { useTranslation } from "react-i18next";
 import { assertNever } from "@/shared/assertNever";
 import { formatBytes } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
+import { toastRefusal } from "@/shared/ui/toasts";
 import { checkFile, type FileVerdict } from "../upload/fileCheck";
 import { addUploads } from "./uploads";
 
@@ -33,9 +33,7 @@ export function useIntake(): (files: readonly File[], session: string) => void {
         session,
       );
       for (const { file, why } of judged) {
-        if (why !== null) {
-          notifications.show({ title: file.name, message: why, color: "red", autoClose: 12_000, role: "alert" });
-        }
+        if (why !== null) toastRefusal(file.name, why);
       }
     },
     [t, language],

@@ -23,6 +23,7 @@ export default function UploadPage() {
   if (!mayWrite) {
     return (
       <StateView
+        isWholePage
         testId="state-forbidden"
         icon={<IconLock size={36} />}
         title={t("upload.noPermission")}

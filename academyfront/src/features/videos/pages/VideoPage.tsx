@@ -17,7 +17,7 @@ export default function VideoPage() {
   const { t } = useTranslation();
   const { videoId } = useParams();
   const id = Number(videoId);
-  if (!Number.isSafeInteger(id) || id <= 0) return <ProblemView error={notFound} onRetry={() => undefined} />;
+  if (!Number.isSafeInteger(id) || id <= 0) return <ProblemView isWholePage error={notFound} onRetry={() => undefined} />;
   return (
     <>
       <Anchor component={Link} to="/" className={classes.back}>
@@ -39,7 +39,7 @@ function VideoContent({ id }: { id: number }) {
       </Center>
     );
   }
-  if (query.data === undefined) return <ProblemView error={query.error} onRetry={() => void query.refetch()} />;
+  if (query.data === undefined) return <ProblemView isWholePage error={query.error} onRetry={() => void query.refetch()} />;
   const video = query.data;
   return (
     <div className={classes.columns} data-testid="video-page" data-status={video.status}>

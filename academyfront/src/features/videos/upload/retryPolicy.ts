@@ -11,6 +11,8 @@ export type RetryDecision = { kind: "retry"; delayMs: number } | { kind: "give_u
 export const SEND_POLICY: RetryPolicy = { maxAttempts: 7, baseDelayMs: 1_000, maxDelayMs: 30_000 };
 /** Calls to the api are cheap, and `complete` must arrive. */
 export const CALL_POLICY: RetryPolicy = { maxAttempts: 8, baseDelayMs: 1_000, maxDelayMs: 30_000 };
+/** The server goes on by itself when the queue is back; asking again only makes it a little sooner. */
+export const QUEUE_POLICY: RetryPolicy = { maxAttempts: 4, baseDelayMs: 1_000, maxDelayMs: 30_000 };
 
 /**
  * Decide after the `attempt`-th failure (1 is the first).

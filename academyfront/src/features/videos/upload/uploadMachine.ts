@@ -24,7 +24,8 @@ export interface ResumePoint {
   sent: boolean;
 }
 
-export type WaitReason = "offline" | "storage" | "server";
+/** "queue": the upload is stored and safe; only the encoding queue has not answered yet. */
+export type WaitReason = "offline" | "storage" | "server" | "queue";
 
 /** Why an upload stopped, and whether the same file may be tried again. */
 export type UploadProblem =

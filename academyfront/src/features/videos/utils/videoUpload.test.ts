@@ -132,11 +132,12 @@ describe("complete", () => {
 
   it("is repeated after 503 for as long as Retry-After says, with the same key, without sending again", async () => {
     const busy = refusal(503, "VIDEO_UPLOAD_ENQUEUE_FAILED", { retryAfterSeconds: 5 });
-    const { calls, delaysMs, keys, run } = world({ complete: [busy, busy, "ok"] });
+    const { calls, delaysMs, events, keys, run } = world({ complete: [busy, busy, "ok"] });
     await expect(run()).resolves.toMatchObject({ enqueue: "sent" });
     expect(calls).toEqual(["init", "put", "complete", "complete", "complete"]);
     expect(delaysMs).toEqual([5_000, 5_000]);
     expect(new Set(keys.complete).size).toBe(1);
+    expect(events).toContainEqual({ type: "waiting", reason: "queue" });
   });
 
   it("is repeated when its answer was lost, and reads invalid_status as done", async () => {
@@ -148,8 +149,9 @@ describe("complete", () => {
   });
 
   it("counts as accepted when only the queue stays down: the server sends the message itself", async () => {
-    const { run } = world({ complete: [refusal(503, "VIDEO_UPLOAD_ENQUEUE_FAILED")] });
+    const { calls, run } = world({ complete: [refusal(503, "VIDEO_UPLOAD_ENQUEUE_FAILED")] });
     await expect(run()).resolves.toEqual({ videoId: 7, enqueue: "pending" });
+    expect(calls).toEqual(["init", "put", "complete", "complete", "complete", "complete"]);
   });
 
   it("sends the bytes again when storage turns out not to have them", async () => {

@@ -1,7 +1,7 @@
 import { HttpProblem, NetworkProblem, asRecord, hasStatus, isHttpProblem } from "@/shared/api/problem";
 import type { CompletedUpload, UploadTicket } from "../api/types";
 import { StorageProblem, type UploadPorts } from "../upload/ports";
-import { CALL_POLICY, SEND_POLICY, decideRetry, isTransientStatus, type RetryPolicy } from "../upload/retryPolicy";
+import { CALL_POLICY, QUEUE_POLICY, SEND_POLICY, decideRetry, isTransientStatus, type RetryPolicy } from "../upload/retryPolicy";
 import type { ResumePoint, UploadEvent, UploadProblem, WaitReason } from "../upload/uploadMachine";
 
 export interface UploadOptions {
@@ -147,7 +147,7 @@ class RunningUpload {
       return this.#accept({ videoId: answer.video.id, enqueue: "sent" });
     } catch (error) {
       // The last answer was still "stored, but the queue is down": the server goes on by itself from here.
-      if (isHttpProblem(error, "VIDEO_UPLOAD_ENQUEUE_FAILED")) return this.#accept({ videoId, enqueue: "pending" });
+      if (isSafeButNotQueued(error)) return this.#accept({ videoId, enqueue: "pending" });
       throw error;
     }
   }
@@ -174,9 +174,10 @@ class RunningUpload {
           await connection.waitUntilOnline(signal);
           continue;
         }
-        const decision = decideRetry(policy, attempt, { ...passing, random: clock.random() });
+        const limits = isSafeButNotQueued(error) ? QUEUE_POLICY : policy;
+        const decision = decideRetry(limits, attempt, { ...passing, random: clock.random() });
         if (decision.kind === "give_up") throw error;
-        this.#emit({ type: "waiting", reason });
+        this.#emit({ type: "waiting", reason: isSafeButNotQueued(error) ? "queue" : reason });
         await clock.sleep(decision.delayMs, signal);
         attempt += 1;
       }
@@ -202,6 +203,11 @@ function passingFailure(error: unknown): { retryAfterSeconds: number | null } | 
     return isTransientStatus(status) || PASSING_CONFLICTS.has(code) ? { retryAfterSeconds } : null;
   }
   return null;
+}
+
+/** 503 `VIDEO_UPLOAD_ENQUEUE_FAILED`: the upload and its job are stored, the queue did not take the message in time. */
+function isSafeButNotQueued(error: unknown): boolean {
+  return isHttpProblem(error, "VIDEO_UPLOAD_ENQUEUE_FAILED");
 }
 
 function isRefusedSignature(error: unknown): boolean {

@@ -193,7 +193,7 @@ interface ChoiceMenuProps {
 function ChoiceMenu({ label, testId, icon, chosen, onChoose, choices }: ChoiceMenuProps) {
   return (
     // Inside of the frame: on the full screen nothing outside of it is visible.
-    <Menu withinPortal={false} position="top-end" width={150} shadow="lg">
+    <Menu withinPortal={false} withInitialFocusPlaceholder={false} position="top-end" width={150} shadow="lg">
       <Menu.Target>
         <button type="button" className={classes.button} aria-label={label} title={label} data-testid={testId}>
           {icon}
