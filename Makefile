@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; exit; fi; done; echo python3)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Node brings certificates of its own; a company's proxy is known to the system only.
+export NODE_USE_SYSTEM_CA ?= 1
 
 PY := .venv/bin/python
 NPM := .venv/bin/npm
