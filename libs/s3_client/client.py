@@ -4,46 +4,56 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .errors import (
+    ChecksumMismatch,
+    MultipartUploadMissing,
+    ObjectMissing,
+    StorageDenied,
+    StorageError,
+    StorageUnavailable,
+    translated,
+)
+from .multipart import CRC64NVME_HEADER, MultipartOperations, OpenMultipartUpload, StoredPart
+from .provision import cors_rules, lifecycle_rules
+
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
+__all__ = [
+    "CRC64NVME_HEADER",
+    "ChecksumMismatch",
+    "MultipartUploadMissing",
+    "ObjectEntry",
+    "ObjectHead",
+    "ObjectMissing",
+    "OpenMultipartUpload",
+    "S3Storage",
+    "StorageDenied",
+    "StorageError",
+    "StorageUnavailable",
+    "StoredPart",
+]
+
 Answer = TypeVar("Answer")
 
 _DELETE_BATCH_LIMIT = 1000
-_MISSING_CODES = {"404", "NoSuchKey", "NotFound"}
-_DENIED_CODES = {"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
-
-
-class StorageError(Exception):
-    """Base of what storage may raise."""
-
-
-class StorageUnavailable(StorageError):
-    """Storage did not answer, or answered that it cannot now. Safe to repeat."""
-
-
-class StorageDenied(StorageError):
-    """Storage refused our credentials or our permission. Repeating will not help."""
-
-
-class ObjectMissing(StorageError):
-    """There is no object under this key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectHead:
-    """Facts of one stored object. The ETag is without its quotes."""
+    """Facts of one stored object. The ETag is without its quotes; the checksum is of the whole object, if known."""
 
     size_bytes: int
     etag: str
     content_type: str
+    checksum_crc64nvme: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +64,14 @@ class ObjectEntry:
     size_bytes: int
 
 
-class S3Storage:
+class S3Storage(MultipartOperations):
     """
     One bucket. Methods raise the errors above and nothing else. Thread-safe; one per process.
 
     Args:
         endpoint_url: None for AWS itself; custom endpoints are addressed by path.
         public_endpoint_url: What URLs for browsers are signed for, when they reach storage under another name.
+        checksums: Whether the store knows CRC64NVME checksums, as S3, R2 and SeaweedFS do.
 
     Source:
         https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
@@ -75,11 +86,13 @@ class S3Storage:
         secret_access_key: str,
         endpoint_url: str | None = None,
         public_endpoint_url: str | None = None,
+        checksums: bool = True,
         connect_timeout_seconds: float = 3.0,
         read_timeout_seconds: float = 20.0,
         attempts: int = 3,
     ) -> None:
         self.bucket = bucket
+        self.checksums = checksums
         self._region = region
         self._access_key_id = access_key_id
         self._secret_access_key = secret_access_key
@@ -99,11 +112,12 @@ class S3Storage:
 
     def head(self, key: str) -> ObjectHead:
         """Return the object's facts."""
-        answer = self._call(lambda s3: s3.head_object(Bucket=self.bucket, Key=key))
+        answer = self._call(lambda s3: s3.head_object(Bucket=self.bucket, Key=key, ChecksumMode="ENABLED"))
         return ObjectHead(
             size_bytes=answer["ContentLength"],
             etag=answer["ETag"].strip('"'),
             content_type=answer.get("ContentType", ""),
+            checksum_crc64nvme=answer.get("ChecksumCRC64NVME"),
         )
 
     def read_bytes(self, key: str) -> bytes:
@@ -161,38 +175,49 @@ class S3Storage:
         """Return a URL that reads the object, from where browsers reach storage."""
         return self._presign(self._public_s3, "get_object", {"Bucket": self.bucket, "Key": key}, expires_seconds)
 
-    def presign_put(self, key: str, *, content_type: str, size_bytes: int, expires_seconds: float) -> str:
+    def presign_put(
+        self,
+        key: str,
+        *,
+        content_type: str,
+        size_bytes: int,
+        expires_seconds: float,
+        checksum_crc64nvme: str | None = None,
+    ) -> str:
         """
         Return a URL for one PUT by a browser of exactly this type and length, refused (412) when the object exists.
+
+        With a checksum (base64) the PUT must carry the header `x-amz-checksum-crc64nvme`, and other bytes are refused.
 
         Source:
             https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
         """
-        params = {
+        params: dict[str, object] = {
             "Bucket": self.bucket,
             "Key": key,
             "ContentType": content_type,
             "ContentLength": size_bytes,
             "IfNoneMatch": "*",
         }
-        return self._presign(self._public_s3, "put_object", params, expires_seconds)
+        if checksum_crc64nvme is not None and self.checksums:
+            params["ChecksumCRC64NVME"] = checksum_crc64nvme
+        return self._presign_public("put_object", params, expires_seconds)
 
-    def provision(self, *, allowed_origins: list[str]) -> None:
-        """Make the bucket if it is missing and let pages of `allowed_origins` upload to it and play from it."""
+    def provision(self, *, allowed_origins: list[str], abort_after_days: int) -> None:
+        """
+        Make the bucket if it is missing, let pages of `allowed_origins` use it, and let it clean up after itself.
+
+        Args:
+            abort_after_days: When the bucket itself throws away parts that nobody completed.
+        """
         try:
             self._call(lambda s3: s3.head_bucket(Bucket=self.bucket))
         except ObjectMissing:
             self._call(lambda s3: s3.create_bucket(Bucket=self.bucket))
-        rule = {
-            "AllowedOrigins": allowed_origins,
-            "AllowedMethods": ["GET", "HEAD", "PUT"],
-            "AllowedHeaders": ["*"],
-            "ExposeHeaders": ["ETag", "Content-Length", "Content-Range"],
-            "MaxAgeSeconds": 3600,
-        }
-        self._call(
-            lambda s3: s3.put_bucket_cors(Bucket=self.bucket, CORSConfiguration={"CORSRules": [rule]})  # type: ignore[list-item]
-        )
+        cors: Any = {"CORSRules": cors_rules(allowed_origins)}
+        self._call(lambda s3: s3.put_bucket_cors(Bucket=self.bucket, CORSConfiguration=cors))
+        rules: Any = {"Rules": lifecycle_rules(self._lifecycle_rules(), abort_after_days=abort_after_days)}
+        self._call(lambda s3: s3.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration=rules))
 
     @cached_property
     def _s3(self) -> "S3Client":
@@ -228,6 +253,16 @@ class S3Storage:
         if failed := answer.get("Errors", []):
             raise StorageUnavailable(f"{len(failed)} objects could not be deleted, the first: {failed[0]}")
 
+    def _lifecycle_rules(self) -> list[Any]:
+        try:
+            answer = self._call(lambda s3: s3.get_bucket_lifecycle_configuration(Bucket=self.bucket))
+        except ObjectMissing:
+            return []
+        return list(answer.get("Rules", []))
+
+    def _presign_public(self, method: str, params: dict[str, object], expires_seconds: float) -> str:
+        return self._presign(self._public_s3, method, params, expires_seconds)
+
     def _presign(self, client: "S3Client", method: str, params: dict[str, object], expires_seconds: float) -> str:
         try:
             return client.generate_presigned_url(method, Params=params, ExpiresIn=round(expires_seconds))
@@ -238,15 +273,6 @@ class S3Storage:
         try:
             return call(self._s3)
         except ClientError as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         except (BotoCoreError, S3UploadFailedError) as error:
             raise StorageUnavailable(str(error)) from error
-
-
-def _translated(error: ClientError) -> StorageError:
-    code = error.response.get("Error", {}).get("Code", "")
-    if code in _MISSING_CODES:
-        return ObjectMissing(str(error))
-    if code in _DENIED_CODES:
-        return StorageDenied(str(error))
-    return StorageUnavailable(str(error))

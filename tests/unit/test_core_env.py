@@ -38,7 +38,7 @@ def test_the_required_settings_are_enough() -> None:
     assert environment.web.allowed_hosts == ["video.example.com"]
     assert environment.storage.public_endpoint_url is None
     assert environment.queue.queue_name == "academy-video-jobs"
-    assert environment.upload.max_upload_bytes == 5 * 1024**3
+    assert environment.upload.max_upload_bytes == 256 * 1024**3
     assert environment.transcode.max_attempts == 5
     assert Path(environment.transcode.ffprobe_bin).is_file()
 

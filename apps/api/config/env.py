@@ -21,7 +21,11 @@ EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
 MIB = 1024**2
 GIB = 1024**3
+TIB = 1024**4
 HOUR_SECONDS = 3600.0
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+LARGEST_SINGLE_PUT_BYTES = 5 * GIB
+LARGEST_OBJECT_BYTES = 5 * TIB
 
 _REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -63,6 +67,7 @@ class StorageSettings:
     bucket: str
     access_key_id: str
     secret_access_key: str
+    checksum_algorithm: Literal["CRC64NVME", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,7 @@ class QueueSettings:
     secret_access_key: str | None
     queue_name: str
     dlq_name: str
+    storage_events_queue_name: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +87,24 @@ class UploadSettings:
     multipart_threshold_bytes: int
     url_ttl_seconds: float
     deadline_seconds: float
+    multipart_deadline_seconds: float
     min_duration_seconds: float
     max_duration_seconds: float
+    max_pixels: int
+    max_streams: int
+    max_frames_per_second: float
     probe_timeout_seconds: float
+    probe_concurrency: int
     send_timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantLimitSettings:
+    """What a tenant without limits of its own may use; None is unlimited."""
+
+    stored_bytes: int | None
+    stored_seconds: int | None
+    open_uploads: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +135,7 @@ class Environment:
     storage: StorageSettings
     queue: QueueSettings
     upload: UploadSettings
+    tenant_limits: TenantLimitSettings
     playback: PlaybackSettings
     transcode: TranscodeSettings
 
@@ -136,6 +157,7 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         storage=_read_storage(reader),
         queue=_read_queue(reader),
         upload=_read_upload(reader),
+        tenant_limits=_read_tenant_limits(reader),
         playback=_read_playback(reader),
         transcode=_read_transcode(reader),
     )
@@ -192,6 +214,10 @@ def _read_storage(reader: EnvReader) -> StorageSettings:
         bucket=reader.text("S3_BUCKET", default="academy-video"),
         access_key_id=reader.text("S3_ACCESS_KEY_ID"),
         secret_access_key=reader.text("S3_SECRET_ACCESS_KEY"),
+        checksum_algorithm=cast(
+            Literal["CRC64NVME", "none"],
+            reader.choice("S3_CHECKSUM_ALGORITHM", default="CRC64NVME", choices=("CRC64NVME", "none")),
+        ),
     )
 
 
@@ -207,20 +233,39 @@ def _read_queue(reader: EnvReader) -> QueueSettings:
         secret_access_key=secret_access_key,
         queue_name=reader.text("VIDEO_SQS_QUEUE_NAME", default="academy-video-jobs"),
         dlq_name=reader.text("VIDEO_SQS_DLQ_NAME", default="academy-video-jobs-dlq"),
+        storage_events_queue_name=reader.optional("VIDEO_STORAGE_EVENTS_QUEUE_NAME"),
     )
 
 
 def _read_upload(reader: EnvReader) -> UploadSettings:
-    # A single PUT can carry 5 GiB: https://docs.aws.amazon.com/AmazonS3/latest/userguide/upload-objects.html
+    threshold_bytes = reader.integer("VIDEO_MULTIPART_THRESHOLD_BYTES", default=16 * MIB)
+    if threshold_bytes > LARGEST_SINGLE_PUT_BYTES:
+        reader.refuse("VIDEO_MULTIPART_THRESHOLD_BYTES", "must not be above 5 GiB, the most that one PUT can carry")
+    max_upload_bytes = reader.integer("VIDEO_MAX_UPLOAD_BYTES", default=256 * GIB)
+    if max_upload_bytes > LARGEST_OBJECT_BYTES:
+        reader.refuse("VIDEO_MAX_UPLOAD_BYTES", "must not be above 5 TiB, the most that one object can hold")
     return UploadSettings(
-        max_upload_bytes=reader.integer("VIDEO_MAX_UPLOAD_BYTES", default=5 * GIB),
-        multipart_threshold_bytes=reader.integer("VIDEO_MULTIPART_THRESHOLD_BYTES", default=16 * MIB),
+        max_upload_bytes=max_upload_bytes,
+        multipart_threshold_bytes=threshold_bytes,
         url_ttl_seconds=reader.number("VIDEO_UPLOAD_URL_TTL_SECONDS", default=HOUR_SECONDS),
         deadline_seconds=reader.number("VIDEO_UPLOAD_DEADLINE_SECONDS", default=24 * HOUR_SECONDS),
+        multipart_deadline_seconds=reader.number("VIDEO_MULTIPART_DEADLINE_SECONDS", default=7 * 24 * HOUR_SECONDS),
         min_duration_seconds=reader.number("VIDEO_MIN_DURATION_SECONDS", default=0.1),
         max_duration_seconds=reader.number("VIDEO_MAX_DURATION_SECONDS", default=12 * HOUR_SECONDS),
+        max_pixels=reader.integer("VIDEO_MAX_PIXELS", default=8192 * 4320),
+        max_streams=reader.integer("VIDEO_MAX_STREAMS", default=32),
+        max_frames_per_second=reader.number("VIDEO_MAX_FRAMES_PER_SECOND", default=240.0),
         probe_timeout_seconds=reader.number("VIDEO_PROBE_TIMEOUT_SECONDS", default=8.0),
+        probe_concurrency=reader.integer("VIDEO_PROBE_CONCURRENCY", default=2),
         send_timeout_seconds=reader.number("VIDEO_SEND_TIMEOUT_SECONDS", default=2.0),
+    )
+
+
+def _read_tenant_limits(reader: EnvReader) -> TenantLimitSettings:
+    return TenantLimitSettings(
+        stored_bytes=reader.optional_integer("VIDEO_TENANT_STORED_BYTES"),
+        stored_seconds=reader.optional_integer("VIDEO_TENANT_STORED_SECONDS"),
+        open_uploads=reader.optional_integer("VIDEO_TENANT_OPEN_UPLOADS"),
     )
 
 

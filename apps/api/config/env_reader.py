@@ -62,6 +62,10 @@ class EnvReader:
             return default
         return int(given)
 
+    def optional_integer(self, name: str) -> int | None:
+        """Return a whole number above zero, or None when it is unset."""
+        return None if self.optional(name) is None else self.integer(name, default=1)
+
     def number(self, name: str, *, default: float) -> float:
         """Return a finite number above zero."""
         given = self.optional(name)

@@ -28,6 +28,7 @@ def storage() -> S3Storage:
         secret_access_key=settings.S3_SECRET_ACCESS_KEY,
         endpoint_url=settings.S3_ENDPOINT_URL,
         public_endpoint_url=settings.S3_PUBLIC_ENDPOINT_URL,
+        checksums=settings.S3_CHECKSUM_ALGORITHM != "none",
     )
 
 
@@ -62,6 +63,9 @@ def media_limits() -> MediaLimits:
     return MediaLimits(
         min_duration_seconds=settings.VIDEO_MIN_DURATION_SECONDS,
         max_duration_seconds=settings.VIDEO_MAX_DURATION_SECONDS,
+        max_pixels=settings.VIDEO_MAX_PIXELS,
+        max_streams=settings.VIDEO_MAX_STREAMS,
+        max_frames_per_second=settings.VIDEO_MAX_FRAMES_PER_SECOND,
     )
 
 

@@ -24,6 +24,7 @@ S3_REGION = _env.storage.region
 S3_BUCKET = _env.storage.bucket
 S3_ACCESS_KEY_ID = _env.storage.access_key_id
 S3_SECRET_ACCESS_KEY = _env.storage.secret_access_key
+S3_CHECKSUM_ALGORITHM = _env.storage.checksum_algorithm
 
 SQS_ENDPOINT_URL = _env.queue.endpoint_url
 SQS_REGION = _env.queue.region
@@ -31,15 +32,25 @@ AWS_ACCESS_KEY_ID = _env.queue.access_key_id
 AWS_SECRET_ACCESS_KEY = _env.queue.secret_access_key
 VIDEO_SQS_QUEUE_NAME = _env.queue.queue_name
 VIDEO_SQS_DLQ_NAME = _env.queue.dlq_name
+VIDEO_STORAGE_EVENTS_QUEUE_NAME = _env.queue.storage_events_queue_name
 
 VIDEO_MAX_UPLOAD_BYTES = _env.upload.max_upload_bytes
 VIDEO_MULTIPART_THRESHOLD_BYTES = _env.upload.multipart_threshold_bytes
 VIDEO_UPLOAD_URL_TTL_SECONDS = _env.upload.url_ttl_seconds
 VIDEO_UPLOAD_DEADLINE_SECONDS = _env.upload.deadline_seconds
+VIDEO_MULTIPART_DEADLINE_SECONDS = _env.upload.multipart_deadline_seconds
 VIDEO_MIN_DURATION_SECONDS = _env.upload.min_duration_seconds
 VIDEO_MAX_DURATION_SECONDS = _env.upload.max_duration_seconds
+VIDEO_MAX_PIXELS = _env.upload.max_pixels
+VIDEO_MAX_STREAMS = _env.upload.max_streams
+VIDEO_MAX_FRAMES_PER_SECOND = _env.upload.max_frames_per_second
 VIDEO_PROBE_TIMEOUT_SECONDS = _env.upload.probe_timeout_seconds
+VIDEO_PROBE_CONCURRENCY = _env.upload.probe_concurrency
 VIDEO_SEND_TIMEOUT_SECONDS = _env.upload.send_timeout_seconds
+
+VIDEO_TENANT_STORED_BYTES = _env.tenant_limits.stored_bytes
+VIDEO_TENANT_STORED_SECONDS = _env.tenant_limits.stored_seconds
+VIDEO_TENANT_OPEN_UPLOADS = _env.tenant_limits.open_uploads
 
 VIDEO_PLAYBACK_SECRET = _env.playback.secret
 VIDEO_PLAYBACK_TTL_SECONDS = _env.playback.ttl_seconds
