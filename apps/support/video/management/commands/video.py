@@ -11,7 +11,7 @@ from libs.queue.client import QueueUnavailable
 from libs.s3_client.client import StorageError
 
 from ...domain.errors import InvalidStatus, StorageUnavailable, VideoError
-from ..cli import system, videos
+from ..cli import causes, system, videos
 from ..cli.output import Answer, ExitCode, UsageError, print_answer
 
 
@@ -37,6 +37,7 @@ class Command(BaseCommand):
             call.add_argument("--limit", type=int, default=100, help="at most so many findings per invariant")
             if name == "reconcile":
                 _writes(call)
+        _call(calls, "causes", causes.causes).add_argument("--markdown", action="store_true", help="the reference page")
         _call(calls, "outbox", system.outbox).add_argument("--limit", type=int, default=100)
 
     def handle(self, **options: Any) -> None:
