@@ -57,7 +57,7 @@ lock: install-dev ## Pin requirements/*.in again, with hashes
 install: ## Install what `make run` needs
 	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 78; }
 	@$(PYTHON) requirements/install.py standalone
-	@$(MAKE) --no-print-directory $(SQS)/node_modules/.package-lock.json
+	@$(MAKE) --no-print-directory --silent $(SQS)/node_modules/.package-lock.json
 
 install-dev: install ## Install what the checks and tests need
 	@$(PYTHON) requirements/install.py dev
@@ -66,7 +66,7 @@ browser:
 	@$(PYTHON) requirements/install.py browser
 
 web: install ## Build the web app, if its sources have changed
-	@$(MAKE) --no-print-directory $(WEB)/dist/index.html
+	@$(MAKE) --no-print-directory --silent $(WEB)/dist/index.html
 
 $(SQS)/node_modules/.package-lock.json: $(SQS)/package-lock.json
 	@echo "Installing the queue's packages"
