@@ -25,7 +25,7 @@ from apps.support.video.services.transcode import claim_job, fail_job, publish_j
 from libs.clock import Clock, FixedClock
 from libs.media.ffprobe import MediaFacts, MediaRejected
 from libs.queue.client import BatchOutcome, OutgoingMessage, QueueUnavailable
-from libs.s3_client.client import ObjectEntry, ObjectHead, ObjectMissing, StorageUnavailable
+from libs.s3_client.client import ObjectEntry, ObjectMissing, StorageUnavailable
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SIZE_BYTES = 1000
@@ -43,6 +43,16 @@ FACTS = MediaFacts(
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredHead:
+    """What `MemoryStorage` knows of an object."""
+
+    size_bytes: int
+    etag: str
+    content_type: str = "video/mp4"
+    checksum_crc64nvme: str | None = None
+
+
 class MemoryStorage:
     """An object storage that holds sizes only. `is_down` makes every call fail as a stopped one's would."""
 
@@ -50,11 +60,11 @@ class MemoryStorage:
         self.objects: dict[str, int] = {}
         self.is_down = False
 
-    def head(self, key: str) -> ObjectHead:
+    def head(self, key: str) -> StoredHead:
         self._answer()
         if key not in self.objects:
             raise ObjectMissing(key)
-        return ObjectHead(size_bytes=self.objects[key], etag=f"etag-of-{key[-40:]}", content_type="video/mp4")
+        return StoredHead(size_bytes=self.objects[key], etag=f"etag-of-{key[-40:]}")
 
     def read_bytes(self, key: str) -> bytes:
         return bytes(self.head(key).size_bytes)

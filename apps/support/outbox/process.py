@@ -6,7 +6,7 @@ from threading import Event
 
 import psycopg
 import structlog
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from psycopg import sql
 
 from libs.clock import Clock
@@ -19,18 +19,19 @@ log = structlog.get_logger(__name__)
 # A lost notification, or a row that becomes due later, is found after at most this long.
 POLL_SECONDS = 1.0
 PRUNE_EVERY_STEPS = 3600
+FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
 
 
-def run_relay(*, queue: MessageSender, clock: Clock, stop: Event) -> None:
+def run_relay(*, queue: MessageSender, clock: Clock, stop: Event, poll_seconds: float = POLL_SECONDS) -> None:
     """Send what is due until `stop` is set. Survives a database or queue that comes and goes."""
-    pause_seconds = POLL_SECONDS
+    pause_seconds = FIRST_PAUSE_SECONDS
     while not stop.is_set():
         try:
             with _listening() as wait:
-                pause_seconds = POLL_SECONDS
-                _drain_until_stopped(queue=queue, clock=clock, stop=stop, wait=wait)
-        except (DatabaseError, psycopg.Error) as error:
+                pause_seconds = FIRST_PAUSE_SECONDS
+                _drain_until_stopped(queue=queue, clock=clock, stop=stop, wait=wait, poll_seconds=poll_seconds)
+        except (DatabaseError, InterfaceError, psycopg.Error) as error:
             log.warning("relay_database_unavailable", error=str(error), pause_seconds=pause_seconds)
             close_old_connections()
             stop.wait(pause_seconds)
@@ -38,7 +39,12 @@ def run_relay(*, queue: MessageSender, clock: Clock, stop: Event) -> None:
 
 
 def _drain_until_stopped(
-    *, queue: MessageSender, clock: Clock, stop: Event, wait: "psycopg.Connection[tuple[object, ...]]"
+    *,
+    queue: MessageSender,
+    clock: Clock,
+    stop: Event,
+    wait: "psycopg.Connection[tuple[object, ...]]",
+    poll_seconds: float,
 ) -> None:
     steps = 0
     while not stop.is_set():
@@ -49,7 +55,7 @@ def _drain_until_stopped(
             prune_sent(clock=clock)
         if report.sent == 0:
             connection.close_if_unusable_or_obsolete()
-            next(wait.notifies(timeout=POLL_SECONDS, stop_after=1), None)
+            next(wait.notifies(timeout=poll_seconds, stop_after=1), None)
 
 
 def _log_report(report: DrainReport) -> None:

@@ -13,7 +13,7 @@ from itertools import groupby, islice
 from typing import Protocol
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
@@ -67,9 +67,11 @@ def send_now(*, message_id: int, queue: MessageSender, clock: Clock, timeout_sec
         NotSent: The queue did not take it in time.
     """
     assert_no_transaction()
+    now = clock.now()
+    being_sent = Q(attempt_count__gt=0, last_error="", due_at__gt=now)
     # Due or not: the caller's grace keeps relays away from the row until now.
-    unsent = OutboxMessage.objects.filter(pk=message_id, sent_at=None)
-    _send_reserved(_reserve(unsent, now=clock.now(), limit=1), queue=queue, clock=clock)
+    unsent = OutboxMessage.objects.filter(pk=message_id, sent_at=None).exclude(being_sent)
+    _send_reserved(_reserve(unsent, now=now, limit=1), queue=queue, clock=clock)
     deadline = time.monotonic() + timeout_seconds
     while True:
         message = OutboxMessage.objects.get(pk=message_id)
@@ -90,7 +92,10 @@ def _reserve(candidates: QuerySet[OutboxMessage], *, now: datetime, limit: int) 
     with transaction.atomic():
         rows = list(candidates.select_for_update(skip_locked=True)[:limit])
         OutboxMessage.objects.filter(pk__in=[row.pk for row in rows]).update(
-            due_at=now + RESERVATION, attempt_count=F("attempt_count") + 1
+            # Without an error until this attempt has one: that is how `send_now` knows a row that is being sent.
+            due_at=now + RESERVATION,
+            attempt_count=F("attempt_count") + 1,
+            last_error="",
         )
     return rows
 

@@ -1,12 +1,13 @@
 """The invariants of the job table and of deletion. Uploads have a file of their own."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import DateTimeField, F, OuterRef, Q, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields import CharField
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast
 
 from apps.support.outbox.models import OutboxMessage
 
@@ -33,13 +34,9 @@ class QueuedJobHasMessage:
         """Find jobs whose newest message was sent too long ago, or that have none."""
         horizon = world.clock.now() - timedelta(seconds=settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
         queued = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.QUEUED, state_changed_at__lt=horizon)
-        newest = OutboxMessage.objects.filter(subject=Cast(OuterRef("pk"), CharField())).order_by("-id")
-        silent = queued.annotate(
-            newest_id=Subquery(newest.values("id")[:1]), newest_sent_at=Subquery(newest.values("sent_at")[:1])
-        ).filter(Q(newest_id=None) | Q(newest_sent_at__lt=horizon))
         return [
             _job_finding(self.code, job, f"no message since {job.newest_sent_at or job.created_at:%Y-%m-%dT%H:%M:%SZ}")
-            for job in silent.order_by("state_changed_at")[:limit]
+            for job in _silent_since(horizon, queued).order_by("state_changed_at")[:limit]
         ]
 
     def repair(self, world: World, finding: Finding) -> None:
@@ -89,15 +86,9 @@ class RetryIsOnTime:
         overdue = VideoTranscodeJob.objects.across_tenants().filter(
             state=JobState.RETRY_WAIT, next_attempt_at__lt=horizon
         )
-        newest = OutboxMessage.objects.filter(subject=Cast(OuterRef("pk"), CharField())).order_by("-id")
-        silent = overdue.annotate(
-            last_sign=Coalesce(
-                Subquery(newest.values("sent_at")[:1]), F("next_attempt_at"), output_field=DateTimeField()
-            )
-        ).filter(last_sign__lt=horizon)
         return [
             _job_finding(self.code, job, f"was due at {job.next_attempt_at:%Y-%m-%dT%H:%M:%SZ}")
-            for job in silent.order_by("next_attempt_at")[:limit]
+            for job in _silent_since(horizon, overdue).order_by("next_attempt_at")[:limit]
         ]
 
     def repair(self, world: World, finding: Finding) -> None:
@@ -136,6 +127,14 @@ class TombstoneIsPurged:
         """Empty the video's prefixes and confirm it."""
         video = Video.objects.for_tenant(finding.tenant_id).get(pk=finding.video_id)
         purge_video(video=video, storage=world.storage, actor=ACTOR, now=world.clock.now())
+
+
+def _silent_since(horizon: datetime, jobs: "QuerySet[VideoTranscodeJob]") -> "QuerySet[Any]":
+    """Keep the jobs whose newest message was sent before `horizon`, or that have none. One unsent is on its way."""
+    newest = OutboxMessage.objects.filter(subject=Cast(OuterRef("pk"), CharField())).order_by("-id")
+    return jobs.annotate(
+        newest_id=Subquery(newest.values("id")[:1]), newest_sent_at=Subquery(newest.values("sent_at")[:1])
+    ).filter(Q(newest_id=None) | Q(newest_sent_at__lt=horizon))
 
 
 def _job_finding(code: str, job: VideoTranscodeJob, detail: str, **facts: object) -> Finding:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import Event
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from apps.core.idempotency import prune_idempotency_records
 
@@ -19,6 +19,7 @@ from .uploads import ArrivedUploadIsCompleted, postpone_checks
 log = structlog.get_logger(__name__)
 
 BATCH = 100
+_DATABASE_DOWN = (OperationalError, InterfaceError)
 INVARIANTS: tuple[Invariant, ...] = (
     QueuedJobHasMessage(),
     RunningJobHasLease(),
@@ -52,7 +53,7 @@ def run_reconciler(world: World, *, interval_seconds: float, stop: Event) -> Non
         try:
             close_old_connections()
             _run_due(world, pace=pace)
-        except (DatabaseError, VideoError) as error:
+        except _DATABASE_DOWN as error:
             log.warning("reconcile_round_failed", error=repr(error))
         except Exception:
             log.exception("reconcile_round_crashed")
@@ -70,7 +71,11 @@ def _run_invariant(world: World, invariant: Invariant) -> Iterator[InvariantRepo
     with _advisory_lock(f"invariant:{invariant.code}") as ours:
         if not ours:
             return
-        findings = invariant.find(world, limit=BATCH)
+        try:
+            findings = invariant.find(world, limit=BATCH)
+        except VideoError as error:
+            log.warning("find_failed", invariant=invariant.code, error=str(error))
+            return
         repaired = sum(_repair(world, invariant, finding) for finding in findings)
         if isinstance(invariant, ArrivedUploadIsCompleted):
             postpone_checks(world, limit=BATCH)
@@ -85,6 +90,12 @@ def _repair(world: World, invariant: Invariant, finding: Finding) -> int:
         return 0
     except VideoError as error:
         log.warning("repair_failed", **facts, detail=finding.detail, error=str(error))
+        return 0
+    except _DATABASE_DOWN:
+        raise
+    except Exception:
+        # Part of the process loop: one row that nobody foresaw must not keep all later ones stuck.
+        log.exception("repair_crashed", **facts, detail=finding.detail)
         return 0
     log.info("repaired", **facts, subject=finding.subject, detail=finding.detail)
     return 1

@@ -98,7 +98,8 @@ def _has_arrived(upload: VideoUpload, *, world: World) -> bool:
 
 
 def _next_check(upload: VideoUpload, *, now: datetime) -> datetime | None:
-    if now > upload.deadline_at + WATCH_EXPIRED_FOR:
+    # Only an upload that has its end is ever left alone: a pending one may not have been looked at in this round.
+    if upload.state == UploadState.EXPIRED and now > upload.deadline_at + WATCH_EXPIRED_FOR:
         return None
     age = now - upload.created_at
     interval = min(LONGEST_CHECK_INTERVAL, max(CHECK_INTERVAL, age / 4))

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from apps.core.models import Tenant
@@ -12,7 +13,7 @@ from ..domain.errors import VideoNotFound
 from ..domain.keys import output_prefix, source_prefix
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName
 from ..domain.ports import ObjectStorage
-from ..models import Video, VideoTranscodeJob
+from ..models import Video, VideoTranscodeJob, VideoUpload
 from .lifecycle import lock_video, move_job, record_event
 from .storage_errors import translated_storage_errors
 
@@ -77,4 +78,9 @@ def _cancel_active_job(video: Video, *, actor: str, now: datetime) -> None:
 def _safe_purge_time(video: Video, *, now: datetime) -> datetime:
     leases = VideoTranscodeJob.objects.for_tenant(video.tenant_id).filter(video=video, lease_until__gt=now)
     latest = max((job.lease_until for job in leases if job.lease_until), default=now)
+    upload = VideoUpload.objects.for_tenant(video.tenant_id).get(video=video)
+    if upload.completed_at is None:
+        # The browser holds a URL that takes bytes until it ends, and nobody can take it back.
+        url_ends_at = min(now, upload.deadline_at) + timedelta(seconds=settings.VIDEO_UPLOAD_URL_TTL_SECONDS)
+        latest = max(latest, url_ends_at)
     return latest + PURGE_MARGIN
