@@ -210,6 +210,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/{id}/why/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description Say where a video is, who holds it, what happens next and when.
+         *
+         *     Those who may only watch are told without internals.
+         */
+        get: operations["media_videos_why_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/upload/init/": {
         parameters: {
             query?: never;
@@ -232,6 +253,14 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * @description * `user` - user
+         *     * `operator` - operator
+         *     * `vendor` - vendor
+         *     * `nobody` - nobody
+         * @enum {string}
+         */
+        ActsEnum: "user" | "operator" | "vendor" | "nobody";
+        /**
          * @description * `complete` - complete
          *     * `refresh_url` - refresh_url
          *     * `retry` - retry
@@ -242,6 +271,59 @@ export interface components {
          * @enum {string}
          */
         AllowedActionsEnum: "complete" | "refresh_url" | "retry" | "cancel" | "play" | "update" | "delete";
+        /**
+         * @description * `READY` - READY
+         *     * `ENCODING` - ENCODING
+         *     * `DELETED` - DELETED
+         *     * `UPLOAD_WAITING` - UPLOAD_WAITING
+         *     * `UPLOAD_PARTS_MISSING` - UPLOAD_PARTS_MISSING
+         *     * `UPLOAD_ABANDONED` - UPLOAD_ABANDONED
+         *     * `UPLOAD_COMPLETE_NOT_CALLED` - UPLOAD_COMPLETE_NOT_CALLED
+         *     * `UPLOAD_EMPTY` - UPLOAD_EMPTY
+         *     * `UPLOAD_SIZE_MISMATCH` - UPLOAD_SIZE_MISMATCH
+         *     * `UPLOAD_OVERWRITTEN` - UPLOAD_OVERWRITTEN
+         *     * `STORAGE_UNAVAILABLE` - STORAGE_UNAVAILABLE
+         *     * `STORAGE_DENIED` - STORAGE_DENIED
+         *     * `SOURCE_GONE` - SOURCE_GONE
+         *     * `SOURCE_STALLED` - SOURCE_STALLED
+         *     * `ENQUEUE_PENDING` - ENQUEUE_PENDING
+         *     * `ENQUEUE_FAILING` - ENQUEUE_FAILING
+         *     * `QUEUE_WAITING` - QUEUE_WAITING
+         *     * `QUEUE_TENANT_CAPPED` - QUEUE_TENANT_CAPPED
+         *     * `QUEUE_NO_CONSUMER` - QUEUE_NO_CONSUMER
+         *     * `QUEUE_MESSAGE_LOST` - QUEUE_MESSAGE_LOST
+         *     * `WORKER_LOST` - WORKER_LOST
+         *     * `WORKER_SHUTDOWN` - WORKER_SHUTDOWN
+         *     * `WORKER_DISK_FULL` - WORKER_DISK_FULL
+         *     * `WORKER_OVERLOADED` - WORKER_OVERLOADED
+         *     * `POISON_WORKER_CRASH` - POISON_WORKER_CRASH
+         *     * `CANCELLED` - CANCELLED
+         *     * `INPUT_NOT_VIDEO` - INPUT_NOT_VIDEO
+         *     * `INPUT_UNSUPPORTED_CONTAINER` - INPUT_UNSUPPORTED_CONTAINER
+         *     * `INPUT_UNSUPPORTED_CODEC` - INPUT_UNSUPPORTED_CODEC
+         *     * `INPUT_NO_VIDEO_STREAM` - INPUT_NO_VIDEO_STREAM
+         *     * `INPUT_ENCRYPTED` - INPUT_ENCRYPTED
+         *     * `INPUT_MALFORMED` - INPUT_MALFORMED
+         *     * `INPUT_TRUNCATED` - INPUT_TRUNCATED
+         *     * `INPUT_TOO_SHORT` - INPUT_TOO_SHORT
+         *     * `INPUT_TOO_LONG` - INPUT_TOO_LONG
+         *     * `INPUT_TOO_LARGE` - INPUT_TOO_LARGE
+         *     * `INPUT_TOO_MANY_PIXELS` - INPUT_TOO_MANY_PIXELS
+         *     * `INPUT_TOO_MANY_STREAMS` - INPUT_TOO_MANY_STREAMS
+         *     * `INPUT_SUSPICIOUS` - INPUT_SUSPICIOUS
+         *     * `PROBE_TIMEOUT` - PROBE_TIMEOUT
+         *     * `ENCODER_OOM` - ENCODER_OOM
+         *     * `ENCODER_CRASH` - ENCODER_CRASH
+         *     * `ENCODER_STALLED` - ENCODER_STALLED
+         *     * `ENCODE_DEADLINE` - ENCODE_DEADLINE
+         *     * `ENCODER_ERROR` - ENCODER_ERROR
+         *     * `OUTPUT_VERIFY_FAILED` - OUTPUT_VERIFY_FAILED
+         *     * `OUTPUT_UPLOAD_FAILED` - OUTPUT_UPLOAD_FAILED
+         *     * `STATE_DRIFT` - STATE_DRIFT
+         *     * `INTERNAL_BUG` - INTERNAL_BUG
+         * @enum {string}
+         */
+        CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "STATE_DRIFT" | "INTERNAL_BUG";
         /** @description The answer to `upload/complete/` when all is done. */
         CompletedUpload: {
             video: components["schemas"]["Video"];
@@ -255,12 +337,31 @@ export interface components {
          * @enum {string}
          */
         EnqueueEnum: "sent";
+        /** @description One thing that was seen. */
+        Evidence: {
+            source: components["schemas"]["SourceEnum"];
+            /**
+             * Format: double
+             * @description How old the sight is.
+             */
+            age_seconds: number;
+            facts: {
+                [key: string]: unknown;
+            };
+        };
         /** @description Why it failed, in the reader's language. */
         Failure: {
             code: string;
             detail: string;
             hint: string;
         };
+        /**
+         * @description * `yours` - yours
+         *     * `ours` - ours
+         *     * `nobodys` - nobodys
+         * @enum {string}
+         */
+        FaultEnum: "yours" | "ours" | "nobodys";
         /** @description The answer to `retry/` and `cancel/`. */
         JobAccepted: {
             detail: string;
@@ -276,6 +377,22 @@ export interface components {
          * @enum {string}
          */
         MethodEnum: "PUT";
+        /**
+         * @description * `nothing` - nothing
+         *     * `upload_the_file` - upload_the_file
+         *     * `reconciler_completes` - reconciler_completes
+         *     * `relay_sends` - relay_sends
+         *     * `worker_claims` - worker_claims
+         *     * `worker_finishes` - worker_finishes
+         *     * `reconciler_resends` - reconciler_resends
+         *     * `reconciler_takes_back` - reconciler_takes_back
+         *     * `retry_starts` - retry_starts
+         *     * `new_upload` - new_upload
+         *     * `press_retry` - press_retry
+         *     * `operator_looks` - operator_looks
+         * @enum {string}
+         */
+        NextStepCodeEnum: "nothing" | "upload_the_file" | "reconciler_completes" | "relay_sends" | "worker_claims" | "worker_finishes" | "reconciler_resends" | "reconciler_takes_back" | "retry_starts" | "new_upload" | "press_retry" | "operator_looks";
         PaginatedVideoList: {
             /**
              * Format: uri
@@ -340,6 +457,25 @@ export interface components {
             username: string;
             display_name: string;
         };
+        /**
+         * @description * `ok` - ok
+         *     * `waiting` - waiting
+         *     * `degraded` - degraded
+         *     * `stuck` - stuck
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        SeverityEnum: "ok" | "waiting" | "degraded" | "stuck" | "failed";
+        /**
+         * @description * `table` - table
+         *     * `outbox` - outbox
+         *     * `lease` - lease
+         *     * `storage` - storage
+         *     * `queue` - queue
+         *     * `fleet` - fleet
+         * @enum {string}
+         */
+        SourceEnum: "table" | "outbox" | "lease" | "storage" | "queue" | "fleet";
         /**
          * @description * `PENDING` - PENDING
          *     * `UPLOADED` - UPLOADED
@@ -447,6 +583,31 @@ export interface components {
             remaining_seconds: number | null;
             /** Format: date-time */
             updated_at: string | null;
+        };
+        /** @description The answer to `why/`. The causes are catalogued in docs/reference/causes.md. */
+        Why: {
+            video_id: number;
+            status: components["schemas"]["StatusEnum"];
+            /** @description One sentence for the uploader. */
+            verdict: string;
+            hint: string;
+            severity: components["schemas"]["SeverityEnum"];
+            cause_code: components["schemas"]["CauseCodeEnum"];
+            fault: components["schemas"]["FaultEnum"];
+            acts: components["schemas"]["ActsEnum"];
+            /** @description uploader, storage, outbox, queue, worker, reconciler or nobody. */
+            holder: string;
+            /** Format: date-time */
+            since: string;
+            position_in_line: number | null;
+            next_step: string;
+            next_step_code: components["schemas"]["NextStepCodeEnum"];
+            /** Format: date-time */
+            next_step_at: string | null;
+            /** @description One sentence with internals, for operators. */
+            operator: string | null;
+            evidence: components["schemas"]["Evidence"][];
+            allowed_actions: components["schemas"]["AllowedActionsEnum"][];
         };
         Error: {
             /** @description Stable; decide by this one. */
@@ -630,7 +791,10 @@ export interface operations {
     media_videos_destroy: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 printable characters. A repeat with the same key and body gets the same answer, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: number;
             };
@@ -783,7 +947,10 @@ export interface operations {
     media_videos_retry_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 printable characters. A repeat with the same key and body gets the same answer, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: number;
             };
@@ -843,7 +1010,10 @@ export interface operations {
     media_videos_upload_complete_create: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description 1 to 255 printable characters. A repeat with the same key and body gets the same answer, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 id: number;
             };
@@ -900,10 +1070,43 @@ export interface operations {
             };
         };
     };
-    media_videos_upload_init_create: {
+    media_videos_why_retrieve: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_upload_init_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters. A repeat with the same key and body gets the same answer, for a day. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
