@@ -61,7 +61,7 @@ class Installation:
     def _engines(self) -> list[ProcessSpec]:
         return [
             postgres_spec(
-                place=find_place(self.home),
+                place=find_place(self.home, password=self.credentials.database_password),
                 port=self.ports.postgres,
                 password=self.credentials.database_password,
             ),

