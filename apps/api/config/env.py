@@ -120,6 +120,7 @@ class TranscodeSettings:
     stall_seconds: float
     stage_deadline_seconds: float
     max_attempts: int
+    tenant_running_limit: int
     redelivery_window_seconds: float
     reconcile_interval_seconds: float
     ffmpeg_bin: str
@@ -283,6 +284,7 @@ def _read_transcode(reader: EnvReader) -> TranscodeSettings:
         stall_seconds=reader.number("VIDEO_STALL_SECONDS", default=120.0),
         stage_deadline_seconds=reader.number("VIDEO_STAGE_DEADLINE_SECONDS", default=6 * HOUR_SECONDS),
         max_attempts=reader.integer("VIDEO_MAX_ATTEMPTS", default=5),
+        tenant_running_limit=reader.integer("VIDEO_TENANT_RUNNING_LIMIT", default=8),
         redelivery_window_seconds=reader.number("VIDEO_REDELIVERY_WINDOW_SECONDS", default=300.0),
         reconcile_interval_seconds=reader.number("VIDEO_RECONCILE_INTERVAL_SECONDS", default=10.0),
         ffmpeg_bin=_read_binary(reader, "FFMPEG_BIN", attribute="ffmpeg"),

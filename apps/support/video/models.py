@@ -187,6 +187,12 @@ class VideoTranscodeJob(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["state_changed_at"], condition=Q(state=JobState.QUEUED), name="job_queued_age"),
+            models.Index(
+                fields=["tenant", "state_changed_at", "id"],
+                condition=Q(state=JobState.QUEUED),
+                name="job_queued_of_tenant",
+            ),
+            models.Index(fields=["tenant"], condition=Q(state=JobState.RUNNING), name="job_running_of_tenant"),
             models.Index(fields=["lease_until"], condition=Q(state=JobState.RUNNING), name="job_lease_age"),
             models.Index(fields=["next_attempt_at"], condition=Q(state=JobState.RETRY_WAIT), name="job_retry_due"),
         ]

@@ -60,6 +60,7 @@ VIDEO_LEASE_SECONDS = _env.transcode.lease_seconds
 VIDEO_STALL_SECONDS = _env.transcode.stall_seconds
 VIDEO_STAGE_DEADLINE_SECONDS = _env.transcode.stage_deadline_seconds
 VIDEO_MAX_ATTEMPTS = _env.transcode.max_attempts
+VIDEO_TENANT_RUNNING_LIMIT = _env.transcode.tenant_running_limit
 VIDEO_REDELIVERY_WINDOW_SECONDS = _env.transcode.redelivery_window_seconds
 VIDEO_RECONCILE_INTERVAL_SECONDS = _env.transcode.reconcile_interval_seconds
 FFMPEG_BIN = _env.transcode.ffmpeg_bin

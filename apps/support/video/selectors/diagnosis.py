@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from apps.support.outbox.models import OutboxMessage
 from libs.clock import Clock
@@ -27,6 +27,7 @@ from ..domain.diagnosis import (
 from ..domain.lifecycle import JobState, UploadState
 from ..domain.ports import ObjectStorage
 from ..models import Video, VideoTranscodeJob, WorkerBeat
+from .schedule import position_in_line, running_jobs_of
 
 
 class EvidenceSource(StrEnum):
@@ -90,13 +91,6 @@ def explain_video(*, video: Video, storage: ObjectStorage, queue: SQSQueueClient
         diagnosis=diagnose(situation),
         evidence=tuple(_evidence(situation, video=video, message=message, depth=depth)),
     )
-
-
-def position_in_line(job: VideoTranscodeJob) -> int:
-    """Return how many jobs stand before this one, counted over every tenant, plus one."""
-    ahead = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.QUEUED)
-    earlier = Q(state_changed_at__lt=job.state_changed_at) | Q(state_changed_at=job.state_changed_at, pk__lt=job.pk)
-    return ahead.filter(earlier).count() + 1
 
 
 def last_worker_seen_at(*, now: datetime) -> datetime | None:
@@ -170,13 +164,12 @@ def _line_seen(job: VideoTranscodeJob | None, *, depth: QueueDepth | None, now: 
         return LineSeen(
             position=None, queue_is_empty=None, last_worker_seen_at=None, tenant_running=0, tenant_limit=None
         )
-    running = VideoTranscodeJob.objects.for_tenant(job.tenant_id).filter(state=JobState.RUNNING).count()
     return LineSeen(
         position=position_in_line(job),
         queue_is_empty=None if depth is None else depth.visible + depth.in_flight + depth.delayed == 0,
         last_worker_seen_at=last_worker_seen_at(now=now),
-        tenant_running=running,
-        tenant_limit=None,
+        tenant_running=running_jobs_of(job.tenant_id),
+        tenant_limit=settings.VIDEO_TENANT_RUNNING_LIMIT,
     )
 
 

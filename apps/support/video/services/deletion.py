@@ -14,8 +14,9 @@ from ..domain.keys import output_prefix, source_prefix
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName
 from ..domain.ports import ObjectStorage
 from ..models import Video, VideoTranscodeJob, VideoUpload
-from .lifecycle import lock_video, move_job, record_event
+from .lifecycle import lock_video, record_event
 from .storage_errors import translated_storage_errors
+from .transcode import cancel_job
 
 # A worker that lost its job may still be writing its last file, and a browser its last bytes.
 PURGE_MARGIN = timedelta(minutes=2)
@@ -71,8 +72,7 @@ def purge_video(*, video: Video, storage: ObjectStorage, actor: str, now: dateti
 def _cancel_active_job(video: Video, *, actor: str, now: datetime) -> None:
     jobs = VideoTranscodeJob.objects.for_tenant(video.tenant_id)
     for job in jobs.filter(video=video, state__in=ACTIVE_JOB_STATES):
-        fields = {"finished_at": now, "cause_code": "CANCELLED", "next_attempt_at": None}
-        move_job(job=job, event=EventName.JOB_CANCELLED, actor=actor, now=now, job_fields=fields)
+        cancel_job(job=job, actor=actor, now=now)
 
 
 def _safe_purge_time(video: Video, *, now: datetime) -> datetime:

@@ -7,11 +7,11 @@ from libs.clock import Clock
 
 from ..domain.actions import VideoAction
 from ..domain.errors import InvalidStatus, TransitionRefused
-from ..domain.lifecycle import EventName
 from ..models import Video, VideoTranscodeJob
 from ..selectors.videos import actions_of, get_video
-from .lifecycle import Fields, lock_video, move_job, project
+from .lifecycle import Fields, lock_video, project
 from .sqs_queue import VideoSQSQueue
+from .transcode import cancel_job
 
 CLEAN_SLATE: Fields = {"current_job": None, "failure_code": "", "failure_detail": ""}
 
@@ -50,17 +50,10 @@ def cancel_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> 
     if job is None:
         raise InvalidStatus(status=video.status, video_id=video.pk, job_id=None)
     now = clock.now()
-    fields = {"finished_at": now, "cause_code": "CANCELLED", "next_attempt_at": None}
+    failure = {} if video.published_prefix else {"failure_code": "CANCELLED", "failure_detail": ""}
     try:
         with transaction.atomic():
-            return move_job(
-                job=job,
-                event=EventName.JOB_CANCELLED,
-                actor=actor,
-                now=now,
-                job_fields=fields,
-                video_fields={} if video.published_prefix else {"failure_code": "CANCELLED", "failure_detail": ""},
-            )
+            return cancel_job(job=job, actor=actor, now=now, video_fields=failure)
     except TransitionRefused as error:
         raise InvalidStatus(status=video.status, video_id=video.pk, job_id=str(job.pk)) from error
 

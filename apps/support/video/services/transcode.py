@@ -6,8 +6,10 @@ Every write names the attempt. An attempt that has lost its job finds zero rows,
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from uuid import UUID
 
-from django.db import transaction
+from django.conf import settings
+from django.db import connection, transaction
 
 from libs.clock import Clock, SystemClock
 
@@ -17,50 +19,42 @@ from ..domain.keys import attempt_prefix
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName, JobState
 from ..domain.retry import backoff_delay
 from ..models import VideoTranscodeJob
+from ..selectors.schedule import next_jobs_in_line, running_jobs_of
 from .lifecycle import Fields, move_job
 from .sqs_queue import add_wake_up
 
 SYSTEM_CLOCK = SystemClock()
 RACE_PAUSE_SECONDS = 5.0
+# A slot that is freed wakes its tenant's next job up; this is only the net below that.
+CAPPED_PAUSE_SECONDS = 60.0
 
 
 def claim_job(
     *, message: TranscodeMessage, worker_id: str, lease_seconds: float, clock: Clock = SYSTEM_CLOCK
 ) -> ClaimedJob:
     """
-    Start the next attempt of the job that a message names.
+    Start the next attempt of the job whose turn it is.
 
-    A lease that has run out, or a retry that is due, is settled on the way: a message need not wait for the reconciler.
+    A message is a wake-up: usually the job that it names is next, but tenants take turns, and then another one is.
+    That one's own message will serve the named job. A lease that has run out, or a retry that is due, is settled on
+    the way: a message need not wait for the reconciler.
 
     Raises:
         JobNotVisible: Unknown, or its commit is not visible yet. Leave the message for redelivery.
-        JobHeld: Another live attempt has it, or its retry is not due. Hide the message so long.
-        JobSettled: It has its outcome. Delete the message.
+        JobHeld: Another live attempt has it, its retry is not due, or its tenant runs as many jobs as it may, and
+            nobody else waits. Hide the message so long.
+        JobSettled: It has its outcome, and nobody else waits. Delete the message.
     """
     now = clock.now()
-    job = _queued_job(_visible_job(message), now=now)
-    try:
-        with transaction.atomic():
-            moved = move_job(
-                job=job,
-                event=EventName.JOB_CLAIMED,
-                actor=f"worker:{worker_id}",
-                now=now,
-                job_fields={
-                    "attempt_count": job.attempt_count + 1,
-                    "worker_id": worker_id,
-                    "lease_until": now + timedelta(seconds=lease_seconds),
-                    "started_at": job.started_at or now,
-                    "next_attempt_at": None,
-                    "stage": "starting",
-                    "progress_percent": 0.0,
-                    "remaining_seconds": None,
-                    "progress_at": now,
-                },
-            )
-    except TransitionRefused as error:
-        raise JobHeld(retry_after_seconds=RACE_PAUSE_SECONDS) from error
-    return _claim_of(moved)
+    reason = _make_claimable(message, now=now)
+    limit = settings.VIDEO_TENANT_RUNNING_LIMIT
+    for job_id in next_jobs_in_line(running_limit=limit):
+        try:
+            return _claim(job_id, worker_id=worker_id, lease_seconds=lease_seconds, running_limit=limit, now=now)
+        except TransitionRefused:
+            # Another worker was first, or has taken the tenant's last slot.
+            continue
+    raise reason or JobHeld(retry_after_seconds=CAPPED_PAUSE_SECONDS)
 
 
 def renew_lease(*, claim: ClaimedJob, progress: JobProgress, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -212,31 +206,105 @@ def requeue_job(*, job: VideoTranscodeJob, actor: str, now: datetime) -> VideoTr
         )
 
 
-def _visible_job(message: TranscodeMessage) -> VideoTranscodeJob:
-    jobs = VideoTranscodeJob.objects.for_tenant(message.tenant_id).select_related("video")
+def cancel_job(
+    *, job: VideoTranscodeJob, actor: str, now: datetime, video_fields: Fields | None = None
+) -> VideoTranscodeJob:
+    """
+    Cancel an active job, in the caller's transaction. Its worker finds out at its next heartbeat and stops.
+
+    Raises:
+        TransitionRefused: It has its outcome.
+    """
+    cancelled = move_job(
+        job=job,
+        event=EventName.JOB_CANCELLED,
+        actor=actor,
+        now=now,
+        job_fields={"finished_at": now, "cause_code": "CANCELLED", "next_attempt_at": None},
+        video_fields=video_fields or {},
+    )
+    wake_capped_job(tenant_id=job.tenant_id, now=now)
+    return cancelled
+
+
+def wake_capped_job(*, tenant_id: int, now: datetime) -> None:
+    """
+    Wake up the next job of a tenant that has just freed a slot, if it was at its limit.
+
+    Its message was hidden because the tenant was at its limit; nobody should wait until it shows again.
+    """
+    if running_jobs_of(tenant_id) != settings.VIDEO_TENANT_RUNNING_LIMIT - 1:
+        return
+    waiting = VideoTranscodeJob.objects.for_tenant(tenant_id).filter(state=JobState.QUEUED)
+    if job := waiting.order_by("state_changed_at", "pk").first():
+        add_wake_up(job=job, now=now)
+
+
+def _make_claimable(message: TranscodeMessage, *, now: datetime) -> JobHeld | JobSettled | None:
+    """Put the named job in line if it can be. Return why it cannot, or None when it stands in line."""
+    job = _visible_job(message)
     try:
-        job = jobs.get(pk=message.job_id, video_id=message.video_id)
+        if job.state not in ACTIVE_JOB_STATES:
+            return JobSettled(f"job {job.pk} is {job.state}")
+        _put_in_line(job, now=now)
+    except (JobHeld, JobSettled) as reason:
+        return reason
+    except (TransitionRefused, LeaseLost):
+        return JobHeld(retry_after_seconds=RACE_PAUSE_SECONDS)
+    return None
+
+
+def _visible_job(message: TranscodeMessage) -> VideoTranscodeJob:
+    try:
+        return VideoTranscodeJob.objects.for_tenant(message.tenant_id).get(pk=message.job_id, video_id=message.video_id)
     except VideoTranscodeJob.DoesNotExist as error:
         raise JobNotVisible(str(message.job_id)) from error
-    if job.state not in ACTIVE_JOB_STATES:
-        raise JobSettled(f"job {job.pk} is {job.state}")
-    return job
 
 
-def _queued_job(job: VideoTranscodeJob, *, now: datetime) -> VideoTranscodeJob:
-    """Return the job in state QUEUED, after settling an overdue lease or retry."""
-    try:
-        if job.state == JobState.RUNNING:
-            _raise_if_held(job.lease_until, now=now)
-            if expire_lease(job=job, actor="worker", now=now) is JobState.DEAD:
-                raise JobSettled(f"job {job.pk} is out of attempts")
-            job = VideoTranscodeJob.objects.for_tenant(job.tenant_id).get(pk=job.pk)
-        if job.state == JobState.RETRY_WAIT:
-            _raise_if_held(job.next_attempt_at, now=now)
-            job = requeue_job(job=job, actor="worker", now=now)
-    except (TransitionRefused, LeaseLost) as error:
-        raise JobHeld(retry_after_seconds=RACE_PAUSE_SECONDS) from error
-    return job
+def _put_in_line(job: VideoTranscodeJob, *, now: datetime) -> None:
+    """Settle an overdue lease or retry."""
+    if job.state == JobState.RUNNING:
+        _raise_if_held(job.lease_until, now=now)
+        if expire_lease(job=job, actor="worker", now=now) is JobState.DEAD:
+            raise JobSettled(f"job {job.pk} is out of attempts")
+        job = VideoTranscodeJob.objects.for_tenant(job.tenant_id).get(pk=job.pk)
+    if job.state == JobState.RETRY_WAIT:
+        _raise_if_held(job.next_attempt_at, now=now)
+        requeue_job(job=job, actor="worker", now=now)
+
+
+def _claim(job_id: UUID, *, worker_id: str, lease_seconds: float, running_limit: int, now: datetime) -> ClaimedJob:
+    job = VideoTranscodeJob.objects.across_tenants().filter(pk=job_id).first()
+    if job is None:
+        raise TransitionRefused(f"job {job_id} is gone")
+    with transaction.atomic():
+        _take_slot(job.tenant_id, running_limit=running_limit)
+        moved = move_job(
+            job=job,
+            event=EventName.JOB_CLAIMED,
+            actor=f"worker:{worker_id}",
+            now=now,
+            job_fields={
+                "attempt_count": job.attempt_count + 1,
+                "worker_id": worker_id,
+                "lease_until": now + timedelta(seconds=lease_seconds),
+                "started_at": job.started_at or now,
+                "next_attempt_at": None,
+                "stage": "starting",
+                "progress_percent": 0.0,
+                "remaining_seconds": None,
+                "progress_at": now,
+            },
+        )
+    return _claim_of(moved)
+
+
+def _take_slot(tenant_id: int, *, running_limit: int) -> None:
+    """Let one claim of a tenant at a time count its running jobs, so that two cannot take the last slot."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"slots:{tenant_id}"])
+    if running_jobs_of(tenant_id) >= running_limit:
+        raise TransitionRefused(f"tenant {tenant_id} runs {running_limit} jobs")
 
 
 def _raise_if_held(until: datetime | None, *, now: datetime) -> None:
@@ -281,7 +349,7 @@ def _end_attempt(
     job = _own_job(claim)
     try:
         with transaction.atomic():
-            return move_job(
+            moved = move_job(
                 job=job,
                 event=event,
                 actor=f"worker:{job.worker_id}",
@@ -290,6 +358,8 @@ def _end_attempt(
                 video_fields=video_fields or {},
                 data=data or {},
             )
+            wake_capped_job(tenant_id=job.tenant_id, now=now)
+            return moved
     except TransitionRefused as error:
         raise LeaseLost(f"job {claim.job_id}, attempt {claim.attempt}") from error
 
@@ -316,6 +386,7 @@ def _end_with_failure(
             )
             if not exhausted:
                 add_wake_up(job=moved, now=now, due_at=now + delay)
+            wake_capped_job(tenant_id=job.tenant_id, now=now)
     except TransitionRefused as error:
         raise LeaseLost(f"job {job.pk}, attempt {job.attempt_count}") from error
     return JobState(moved.state)
