@@ -8,6 +8,7 @@ pyproject.toml, where pytest-django would load it before this file.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 
@@ -26,6 +27,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "apps.api.config.settings.test"
 def pytest_configure() -> None:
     """Set Django up before tests are collected: they import models."""
     django.setup()
+    # Its report of every request would drown the acceptance test's own.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 @pytest.fixture(scope="session")
