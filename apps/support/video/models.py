@@ -193,6 +193,7 @@ class VideoTranscodeJob(models.Model):
                 name="job_queued_of_tenant",
             ),
             models.Index(fields=["tenant"], condition=Q(state=JobState.RUNNING), name="job_running_of_tenant"),
+            models.Index(fields=["tenant", "-started_at"], condition=Q(started_at__isnull=False), name="job_last_turn"),
             models.Index(fields=["lease_until"], condition=Q(state=JobState.RUNNING), name="job_lease_age"),
             models.Index(fields=["next_attempt_at"], condition=Q(state=JobState.RETRY_WAIT), name="job_retry_due"),
         ]

@@ -1,8 +1,8 @@
 """
 Whose turn it is. The table is the schedule; a message only wakes a worker up.
 
-Tenants take turns: the one with the fewest running jobs goes first, and among equals the one whose oldest job has
-waited longest. A thousand videos of one academy delay another's single video by no more than one free slot.
+Tenants take turns: the one with the fewest running jobs goes first, among equals the one whose last turn is longest
+ago, and within a tenant the job that has waited longest. A thousand videos of one academy delay another's single video by no more than one free slot.
 """
 
 from uuid import UUID
@@ -33,8 +33,13 @@ _TENANT_HEADS = """
         WHERE job.state = 'QUEUED' AND job.tenant_id = waiting.tenant_id
         ORDER BY job.state_changed_at, job.id LIMIT 3
     ) head
+    LEFT JOIN LATERAL (
+        SELECT job.started_at FROM video_transcode_job job
+        WHERE job.tenant_id = waiting.tenant_id AND job.started_at IS NOT NULL
+        ORDER BY job.started_at DESC LIMIT 1
+    ) last_turn ON true
     WHERE coalesce(running.jobs, 0) < %(limit)s
-    ORDER BY coalesce(running.jobs, 0), head.state_changed_at, head.id
+    ORDER BY coalesce(running.jobs, 0), last_turn.started_at NULLS FIRST, head.state_changed_at, head.id
     LIMIT %(count)s
 """
 
