@@ -54,6 +54,8 @@ def make_venv() -> None:
     """Make `.venv`, again if an interrupted or moved one is in the way."""
     if venv_works():
         return
+    if VENV.is_symlink():
+        stop(f"{VENV} is a link to an environment that was made elsewhere. Remove the link: rm {VENV}")
     provide_venv_module()
     print("Making .venv", flush=True)
     shutil.rmtree(VENV, ignore_errors=True)
