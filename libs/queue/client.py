@@ -1,6 +1,7 @@
 """Amazon SQS, or a server that speaks its protocol."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -153,7 +154,8 @@ class SQSQueueClient:
         Raises:
             ReceiptHandleStale: Somebody else has received it since.
         """
-        self._call(queue_name, lambda sqs, url: sqs.delete_message(QueueUrl=url, ReceiptHandle=receipt_handle))
+        with _stale_receipt_handles():
+            self._call(queue_name, lambda sqs, url: sqs.delete_message(QueueUrl=url, ReceiptHandle=receipt_handle))
 
     def change_visibility(self, *, queue_name: str, receipt_handle: str, visibility_seconds: float) -> None:
         """
@@ -163,12 +165,13 @@ class SQSQueueClient:
             ReceiptHandleStale: The message is not in flight under this handle.
         """
         seconds = max(0, min(LONGEST_VISIBILITY_SECONDS, round(visibility_seconds)))
-        self._call(
-            queue_name,
-            lambda sqs, url: sqs.change_message_visibility(
-                QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
-            ),
-        )
+        with _stale_receipt_handles():
+            self._call(
+                queue_name,
+                lambda sqs, url: sqs.change_message_visibility(
+                    QueueUrl=url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+                ),
+            )
 
     def depth(self, *, queue_name: str) -> QueueDepth:
         """Ask how many messages wait, are in flight and are delayed."""
@@ -212,13 +215,21 @@ class SQSQueueClient:
             with self._lock:
                 sqs, url = self._sqs, self._queue_url(queue_name)
             return call(sqs, url)
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            if any(code.endswith(stale) for stale in _STALE_RECEIPT_CODES):
-                raise ReceiptHandleStale(str(error)) from error
+        except (ClientError, BotoCoreError) as error:
             raise QueueUnavailable(f"{queue_name}: {error}") from error
-        except BotoCoreError as error:
-            raise QueueUnavailable(f"{queue_name}: {error}") from error
+
+
+@contextmanager
+def _stale_receipt_handles() -> Iterator[None]:
+    """Raise `ReceiptHandleStale` where the refused parameter can only be the handle."""
+    try:
+        yield
+    except QueueUnavailable as error:
+        cause = error.__cause__
+        code = cause.response.get("Error", {}).get("Code", "") if isinstance(cause, ClientError) else ""
+        if any(code.endswith(stale) for stale in _STALE_RECEIPT_CODES):
+            raise ReceiptHandleStale(str(error)) from cause
+        raise
 
 
 def _batch_entry(message: OutgoingMessage) -> dict[str, str]:

@@ -274,5 +274,9 @@ class S3Storage(MultipartOperations):
             return call(self._s3)
         except ClientError as error:
             raise translated(error) from error
-        except (BotoCoreError, S3UploadFailedError) as error:
+        except S3UploadFailedError as error:
+            # boto3 wraps a refused upload, and keeps what refused it only as the context.
+            refusal = error.__context__
+            raise translated(refusal) if isinstance(refusal, ClientError) else StorageUnavailable(str(error)) from error
+        except BotoCoreError as error:
             raise StorageUnavailable(str(error)) from error

@@ -18,14 +18,21 @@ from apps.support.video.domain.lifecycle import JobState
 from apps.support.video.models import Video, VideoEvent, VideoTranscodeJob, VideoUpload
 from apps.support.video.recovery.invariant import World
 from apps.support.video.services.deletion import delete_video
-from apps.support.video.services.ingest import UploadTicket, complete_upload, expire_upload, init_upload
+from apps.support.video.services.ingest import complete_upload, expire_upload, init_upload
 from apps.support.video.services.jobs import cancel_video, retry_video
 from apps.support.video.services.sqs_queue import VideoSQSQueue
 from apps.support.video.services.transcode import claim_job, fail_job, publish_job, retry_job
 from libs.clock import Clock, FixedClock
 from libs.media.ffprobe import MediaFacts, MediaRejected
 from libs.queue.client import BatchOutcome, OutgoingMessage, QueueUnavailable
-from libs.s3_client.client import ObjectEntry, ObjectMissing, StorageUnavailable
+from libs.s3_client.client import (
+    MultipartUploadMissing,
+    ObjectEntry,
+    ObjectMissing,
+    OpenMultipartUpload,
+    StorageUnavailable,
+    StoredPart,
+)
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 SIZE_BYTES = 1000
@@ -58,6 +65,9 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self.objects: dict[str, int] = {}
+        self.multiparts: dict[str, OpenMultipartUpload] = {}
+        self.parts: dict[str, list[StoredPart]] = {}
+        self.checksum_algorithm: str | None = None
         self.is_down = False
 
     def head(self, key: str) -> StoredHead:
@@ -86,8 +96,42 @@ class MemoryStorage:
 
     presign_public_get = presign_get
 
-    def presign_put(self, key: str, *, content_type: str, size_bytes: int, expires_seconds: float) -> str:
-        return f"https://storage.invalid/{key}?type={content_type}&length={size_bytes}&expires={expires_seconds:.0f}"
+    def presign_put(self, key: str, *, content_type: str, size_bytes: int, **signed: object) -> str:
+        return f"https://storage.invalid/{key}?type={content_type}&length={size_bytes}"
+
+    def create_multipart(self, key: str, *, content_type: str) -> str:
+        self._answer()
+        upload_id = f"multipart-{len(self.multiparts) + 1}"
+        self.multiparts[upload_id] = OpenMultipartUpload(key=key, upload_id=upload_id, initiated_at=NOON)
+        return upload_id
+
+    def presign_part(self, key: str, *, upload_id: str, part_number: int, **signed: object) -> str:
+        return f"https://storage.invalid/{key}?uploadId={upload_id}&partNumber={part_number}"
+
+    def list_parts(self, key: str, *, upload_id: str) -> list[StoredPart]:
+        self._open(upload_id)
+        return self.parts.get(upload_id, [])
+
+    def complete_multipart(
+        self, key: str, *, upload_id: str, parts: Sequence[StoredPart], checksum_crc64nvme: str | None
+    ) -> None:
+        self._open(upload_id)
+        self.objects[key] = sum(part.size_bytes for part in parts)
+        del self.multiparts[upload_id]
+
+    def abort_multipart(self, key: str, *, upload_id: str) -> None:
+        self._answer()
+        self.multiparts.pop(upload_id, None)
+
+    def list_multiparts(self, prefix: str) -> Iterator[OpenMultipartUpload]:
+        self._answer()
+        yield from [upload for upload in self.multiparts.values() if upload.key.startswith(prefix)]
+
+    def _open(self, upload_id: str) -> OpenMultipartUpload:
+        self._answer()
+        if upload_id not in self.multiparts:
+            raise MultipartUploadMissing(upload_id)
+        return self.multiparts[upload_id]
 
     def _answer(self) -> None:
         if self.is_down:
