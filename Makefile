@@ -28,7 +28,6 @@ run: install web ## Start everything here; WORKERS=2 for two workers, ACADEMY_PO
 	@exec $(PY) -m apps.standalone
 
 test: install-dev web browser lint ## Install what the tests need, and run everything that CI runs
-	$(PY) manage.py makemigrations --check --dry-run --settings apps.api.config.settings.test
 	$(NPM) --prefix $(WEB) run --silent test
 	$(PY) -m pytest
 
