@@ -19,11 +19,17 @@ Answer = TypeVar("Answer")
 LONGEST_VISIBILITY_SECONDS = 43_200
 BATCH_LIMIT = 10
 
+_BATCH_REFUSED_CODES = {"BatchRequestTooLong", "InvalidMessageContents", "InvalidBatchEntryId"}
 _STALE_RECEIPT_CODES = {"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"}
 
 
 class QueueUnavailable(Exception):
     """The queue did not answer, or refused. After a failed send the message may still have been sent."""
+
+    def __init__(self, message: str, *, code: str = "") -> None:
+        self.code = code
+        """The service's error code without its namespace; empty when it did not answer."""
+        super().__init__(message)
 
 
 class ReceiptHandleStale(Exception):
@@ -110,9 +116,28 @@ class SQSQueueClient:
         return outcome.sent["0"]
 
     def send_batch(self, *, queue_name: str, messages: Sequence[OutgoingMessage]) -> BatchOutcome:
-        """Send at most ten messages in one call. A refused entry does not keep the others back."""
+        """
+        Send at most ten messages in one call. A refused entry does not keep the others back.
+
+        SQS refuses a whole call for one entry that is too long or has a forbidden character; such a batch is halved
+        until the entry stands alone.
+        """
         if len(messages) > BATCH_LIMIT:
             raise ValueError(f"SQS takes at most {BATCH_LIMIT} messages in one batch, not {len(messages)}")
+        try:
+            return self._send_batch(queue_name, messages)
+        except QueueUnavailable as refusal:
+            if refusal.code not in _BATCH_REFUSED_CODES:
+                raise
+            if len(messages) == 1:
+                return BatchOutcome(sent={}, refused={messages[0].entry_id: str(refusal)})
+        middle = len(messages) // 2
+        halves = [
+            self.send_batch(queue_name=queue_name, messages=half) for half in (messages[:middle], messages[middle:])
+        ]
+        return BatchOutcome(sent=halves[0].sent | halves[1].sent, refused=halves[0].refused | halves[1].refused)
+
+    def _send_batch(self, queue_name: str, messages: Sequence[OutgoingMessage]) -> BatchOutcome:
         entries = [_batch_entry(message) for message in messages]
         answer = self._call(
             queue_name,
@@ -215,7 +240,10 @@ class SQSQueueClient:
             with self._lock:
                 sqs, url = self._sqs, self._queue_url(queue_name)
             return call(sqs, url)
-        except (ClientError, BotoCoreError) as error:
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "").rpartition(".")[2]
+            raise QueueUnavailable(f"{queue_name}: {error}", code=code) from error
+        except BotoCoreError as error:
             raise QueueUnavailable(f"{queue_name}: {error}") from error
 
 
@@ -225,10 +253,8 @@ def _stale_receipt_handles() -> Iterator[None]:
     try:
         yield
     except QueueUnavailable as error:
-        cause = error.__cause__
-        code = cause.response.get("Error", {}).get("Code", "") if isinstance(cause, ClientError) else ""
-        if any(code.endswith(stale) for stale in _STALE_RECEIPT_CODES):
-            raise ReceiptHandleStale(str(error)) from cause
+        if error.code in _STALE_RECEIPT_CODES:
+            raise ReceiptHandleStale(str(error)) from error
         raise
 
 

@@ -6,13 +6,13 @@ leaves the row to the next relay as soon as its reservation ends.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, islice
 from typing import Protocol
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 
 from libs.clock import Clock
@@ -23,7 +23,11 @@ from .models import OutboxMessage
 from .signals import message_failed, message_sent
 
 RESERVATION = timedelta(seconds=30)
-LONGEST_BACKOFF_SECONDS = 60.0
+FIRST_BACKOFF = timedelta(seconds=0.5)
+LONGEST_BACKOFF = timedelta(seconds=60)
+# An outage is nobody's fault in the line: once it is over, nobody should wait much longer.
+LONGEST_OUTAGE_BACKOFF = timedelta(seconds=5)
+NOT_MENTIONED = "the queue's answer does not mention the message"
 KEEP_SENT = timedelta(days=2)
 
 
@@ -101,41 +105,61 @@ def _reserve(candidates: QuerySet[OutboxMessage], *, now: datetime, limit: int) 
 
 
 def _send_reserved(rows: list[OutboxMessage], *, queue: MessageSender, clock: Clock) -> DrainReport:
-    sent = failed = 0
-    for queue_name, group in groupby(sorted(rows, key=lambda row: row.queue_name), key=lambda row: row.queue_name):
+    sent = 0
+    unavailable: str | None = None
+    for batch in _batches(rows):
+        if unavailable is None:
+            batch_sent, unavailable = _send_batch(batch, queue=queue, clock=clock)
+            sent += batch_sent
+        else:
+            # The queue is away: asking it again for every batch would hold each of them up for another time-out.
+            _mark_failed(dict.fromkeys(batch, unavailable), longest=LONGEST_OUTAGE_BACKOFF, now=clock.now())
+    return DrainReport(reserved=len(rows), sent=sent, failed=len(rows) - sent)
+
+
+def _batches(rows: list[OutboxMessage]) -> Iterator[list[OutboxMessage]]:
+    by_queue = groupby(sorted(rows, key=lambda row: row.queue_name), key=lambda row: row.queue_name)
+    for _queue_name, group in by_queue:
         remaining = iter(group)
         while batch := list(islice(remaining, BATCH_LIMIT)):
-            batch_sent, batch_failed = _send_batch(batch, queue_name=queue_name, queue=queue, clock=clock)
-            sent, failed = sent + batch_sent, failed + batch_failed
-    return DrainReport(reserved=len(rows), sent=sent, failed=failed)
+            yield batch
 
 
-def _send_batch(batch: list[OutboxMessage], *, queue_name: str, queue: MessageSender, clock: Clock) -> tuple[int, int]:
+def _send_batch(batch: list[OutboxMessage], *, queue: MessageSender, clock: Clock) -> tuple[int, str | None]:
+    """Send one batch and mark its rows. Return how many went, and the queue's failure if it did not answer."""
     assert_no_transaction()
     outgoing = [OutgoingMessage(entry_id=str(row.pk), body=row.body, group_id=row.group_id or None) for row in batch]
     try:
-        outcome = queue.send_batch(queue_name=queue_name, messages=outgoing)
+        outcome = queue.send_batch(queue_name=batch[0].queue_name, messages=outgoing)
     except QueueUnavailable as error:
-        outcome = BatchOutcome(sent={}, refused={str(row.pk): str(error) for row in batch})
-    for row in batch:
-        if queue_message_id := outcome.sent.get(str(row.pk)):
-            _mark_sent(row, queue_message_id=queue_message_id, now=clock.now())
-        else:
-            reason = outcome.refused.get(str(row.pk), "the queue's answer does not mention the message")
-            _mark_failed(row, reason=reason, now=clock.now())
-    return len(outcome.sent), len(batch) - len(outcome.sent)
+        _mark_failed({row: str(error) for row in batch}, longest=LONGEST_OUTAGE_BACKOFF, now=clock.now())
+        return 0, str(error)
+    sent = {row: outcome.sent[str(row.pk)] for row in batch if str(row.pk) in outcome.sent}
+    refused = {row: outcome.refused.get(str(row.pk), NOT_MENTIONED) for row in batch if row not in sent}
+    _mark_sent(sent, now=clock.now())
+    _mark_failed(refused, longest=LONGEST_BACKOFF, now=clock.now())
+    return len(sent), None
 
 
-def _mark_sent(row: OutboxMessage, *, queue_message_id: str, now: datetime) -> None:
-    OutboxMessage.objects.filter(pk=row.pk, sent_at=None).update(
-        sent_at=now, queue_message_id=queue_message_id, last_error=""
-    )
-    message_sent.send(OutboxMessage, message=row)
+def _mark_sent(message_ids: Mapping[OutboxMessage, str], *, now: datetime) -> None:
+    if not message_ids:
+        return
+    with connection.cursor() as cursor:
+        # One statement for the batch: a round trip for each row would cost more than its send.
+        cursor.execute(
+            """
+            UPDATE outbox_message SET sent_at = %s, queue_message_id = answer.message_id, last_error = ''
+            FROM unnest(%s::bigint[], %s::text[]) AS answer(id, message_id)
+            WHERE outbox_message.id = answer.id AND sent_at IS NULL
+            """,
+            [now, [row.pk for row in message_ids], list(message_ids.values())],
+        )
+    for row in message_ids:
+        message_sent.send(OutboxMessage, message=row)
 
 
-def _mark_failed(row: OutboxMessage, *, reason: str, now: datetime) -> None:
-    backoff_seconds = min(LONGEST_BACKOFF_SECONDS, 0.5 * 2.0 ** min(row.attempt_count, 10))
-    OutboxMessage.objects.filter(pk=row.pk, sent_at=None).update(
-        due_at=now + timedelta(seconds=backoff_seconds), last_error=reason[:2000]
-    )
-    message_failed.send(OutboxMessage, message=row, reason=reason)
+def _mark_failed(reasons: Mapping[OutboxMessage, str], *, longest: timedelta, now: datetime) -> None:
+    for row, reason in reasons.items():
+        backoff = min(longest, FIRST_BACKOFF * 2 ** min(row.attempt_count, 10))
+        OutboxMessage.objects.filter(pk=row.pk, sent_at=None).update(due_at=now + backoff, last_error=reason[:2000])
+        message_failed.send(OutboxMessage, message=row, reason=reason)

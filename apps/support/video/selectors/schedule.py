@@ -2,7 +2,8 @@
 Whose turn it is. The table is the schedule; a message only wakes a worker up.
 
 Tenants take turns: the one with the fewest running jobs goes first, among equals the one whose last turn is longest
-ago, and within a tenant the job that has waited longest. A thousand videos of one academy delay another's single video by no more than one free slot.
+ago, and within a tenant the job that has waited longest. A thousand videos of one academy delay another's single
+video by no more than one free slot.
 """
 
 from uuid import UUID
