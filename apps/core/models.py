@@ -39,6 +39,22 @@ class Tenant(models.Model):
         return self.code
 
 
+class TenantLimits(models.Model):
+    """What one tenant may use, where that is not what the installation allows everyone. None: as everyone."""
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    file_bytes = models.BigIntegerField(null=True, blank=True)
+    stored_bytes = models.BigIntegerField(null=True, blank=True)
+    stored_seconds = models.BigIntegerField(null=True, blank=True)
+    open_uploads = models.PositiveIntegerField(null=True, blank=True)
+    duration_seconds = models.FloatField(null=True, blank=True)
+
+    objects = TenantScopedManager["TenantLimits"]()
+
+    def __str__(self) -> str:
+        return f"limits of {self.tenant_id}"
+
+
 class Role(models.TextChoices):
     OWNER = "owner", "owner"
     STAFF = "staff", "staff"

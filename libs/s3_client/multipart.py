@@ -41,6 +41,11 @@ class MultipartOperations:
     bucket: str
     checksums: bool
 
+    @property
+    def checksum_algorithm(self) -> str | None:
+        """Return the name of the checksums that this store does, if any."""
+        return "CRC64NVME" if self.checksums else None
+
     def create_multipart(self, key: str, *, content_type: str) -> str:
         """
         Begin a multipart upload and return its id.

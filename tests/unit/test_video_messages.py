@@ -63,18 +63,22 @@ def test_codes_are_unique_and_stable() -> None:
         [
             "VIDEO_UPLOAD_ENQUEUE_FAILED",
             "file_type_not_allowed",
+            "invalid_part_numbers",
             "invalid_status",
             "job_precondition_failed",
             "not_found",
             "playback_object_missing",
             "playback_token_invalid",
             "presigned_get_failed",
+            "quota_exceeded",
             "size_not_allowed",
             "source_not_found_or_empty",
             "storage_unavailable",
             "unsupported_media",
+            "upload_checksum_mismatch",
             "upload_expired",
             "upload_incomplete",
+            "upload_not_multipart",
         ]
     )
 

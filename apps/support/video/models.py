@@ -15,9 +15,10 @@ from apps.core.models import Tenant
 from apps.core.tenancy import TenantScopedManager
 
 from .domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
+from .domain.part_plan import PartPlan, UploadStrategy
 
 
-def _choices(states: type[VideoStatus | UploadState | JobState]) -> list[tuple[str, str]]:
+def _choices(states: type[VideoStatus | UploadState | JobState | UploadStrategy]) -> list[tuple[str, str]]:
     return [(state.value, state.value) for state in states]
 
 
@@ -48,6 +49,8 @@ class Video(models.Model):
     duration_seconds = models.FloatField(null=True)
     width = models.PositiveIntegerField(null=True)
     height = models.PositiveIntegerField(null=True)
+    output_bytes = models.BigIntegerField(default=0)
+    """What the published attempt has written."""
     failure_code = models.CharField(max_length=60, blank=True)
     """Cause code of the last failure; cleared when the video is published."""
     failure_detail = models.TextField(blank=True)
@@ -90,7 +93,11 @@ class Video(models.Model):
 
 
 class VideoUpload(models.Model):
-    """The source of a video: what was announced, where it goes, and what verification found."""
+    """
+    The source of a video: what was announced, where it goes, and what verification found.
+
+    A multipart upload that is not pending any more and still has its id is one to be aborted in storage.
+    """
 
     video = models.OneToOneField(Video, on_delete=models.CASCADE, related_name="upload")
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
@@ -99,7 +106,16 @@ class VideoUpload(models.Model):
     filename = models.CharField(max_length=500)
     content_type = models.CharField(max_length=100)
     size_bytes = models.BigIntegerField()
+    strategy = models.CharField(max_length=10, choices=_choices(UploadStrategy), default=UploadStrategy.SINGLE)
+    part_size_bytes = models.BigIntegerField(null=True)
+    part_count = models.PositiveIntegerField(null=True)
+    multipart_upload_id = models.CharField(max_length=1024, blank=True)
+    """Storage's name for the parts; empty once they have become an object or were thrown away."""
+    checksum_crc64nvme = models.CharField(max_length=12, blank=True)
+    """Of the whole file as the uploader announced it, in base64; empty when they did not."""
     created_at = models.DateTimeField()
+    active_at = models.DateTimeField()
+    """When the uploader last asked for something: V06 looks the more often the more recent this is."""
     deadline_at = models.DateTimeField()
     next_check_at = models.DateTimeField(null=True)
     """When the reconciler looks into storage whether the object has arrived without a `complete`; null: never."""
@@ -122,8 +138,22 @@ class VideoUpload(models.Model):
                 condition=~Q(state=UploadState.ACCEPTED) | (~Q(etag="") & Q(completed_at__isnull=False)),
                 name="upload_accepted_is_pinned",
             ),
+            models.CheckConstraint(
+                condition=Q(strategy=UploadStrategy.SINGLE, part_count=None, multipart_upload_id="")
+                | Q(strategy=UploadStrategy.MULTIPART, part_size_bytes__gt=0, part_count__gt=0),
+                name="upload_multipart_is_planned",
+            ),
+            models.CheckConstraint(
+                condition=~Q(strategy=UploadStrategy.MULTIPART, state=UploadState.PENDING) | ~Q(multipart_upload_id=""),
+                name="upload_pending_multipart_is_open",
+            ),
         ]
         indexes: ClassVar = [
+            models.Index(
+                fields=["id"],
+                condition=~Q(multipart_upload_id="") & ~Q(state=UploadState.PENDING),
+                name="upload_abort_due",
+            ),
             models.Index(
                 fields=["next_check_at"],
                 condition=Q(state__in=[UploadState.PENDING, UploadState.EXPIRED]),
@@ -133,6 +163,13 @@ class VideoUpload(models.Model):
 
     def __str__(self) -> str:
         return f"upload of video {self.video_id} {self.state}"
+
+    @property
+    def plan(self) -> PartPlan | None:
+        """The parts, or None for one PUT."""
+        if self.part_size_bytes is None or self.part_count is None:
+            return None
+        return PartPlan(size_bytes=self.size_bytes, part_size_bytes=self.part_size_bytes, part_count=self.part_count)
 
 
 class VideoTranscodeJob(models.Model):
@@ -238,3 +275,40 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return f"worker {self.worker_id}"
+
+
+class VideoCharge(models.Model):
+    """What one video uses of its tenant's limits. Written with the state it follows from, in one transaction."""
+
+    video = models.OneToOneField(Video, primary_key=True, on_delete=models.CASCADE, related_name="charge")
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    reserved_bytes = models.BigIntegerField(default=0)
+    stored_bytes = models.BigIntegerField(default=0)
+    stored_milliseconds = models.BigIntegerField(default=0)
+    open_uploads = models.PositiveSmallIntegerField(default=0)
+
+    objects = TenantScopedManager["VideoCharge"]()
+
+    class Meta:
+        db_table = "video_charge"
+
+    def __str__(self) -> str:
+        return f"charge of video {self.video_id}"
+
+
+class TenantUsage(models.Model):
+    """The sum of a tenant's charges. Its row is the lock that makes parallel inits exact."""
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    reserved_bytes = models.BigIntegerField(default=0)
+    stored_bytes = models.BigIntegerField(default=0)
+    stored_milliseconds = models.BigIntegerField(default=0)
+    open_uploads = models.IntegerField(default=0)
+
+    objects = TenantScopedManager["TenantUsage"]()
+
+    class Meta:
+        db_table = "video_tenant_usage"
+
+    def __str__(self) -> str:
+        return f"usage of tenant {self.tenant_id}"

@@ -1,5 +1,6 @@
 """What goes over the wire, both ways."""
 
+import base64
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -11,11 +12,14 @@ from .domain.causes import Acts, Cause, Fault, Verdict
 from .domain.diagnosis import NextStep
 from .domain.lifecycle import ACTIVE_JOB_STATES, VideoStatus
 from .domain.messages import cause_text
+from .domain.part_plan import MOST_PARTS, UploadStrategy
 from .models import Video, VideoEvent, VideoTranscodeJob
 from .selectors.diagnosis import EvidenceSource
 from .selectors.videos import actions_of
 
 THUMBNAIL_URL_TTL_SECONDS = 3600
+CRC64_BYTES = 8
+PARTS_A_PAGE = 100
 READER_ACTIONS = frozenset({VideoAction.PLAY})
 
 
@@ -42,6 +46,23 @@ class StrictIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class Crc64NvmeField(StrictTextField):
+    """The base64 of a CRC64NVME's eight bytes, the highest first, as S3 writes it."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=12, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        text = super().to_internal_value(data)
+        try:
+            is_whole = len(base64.b64decode(text, validate=True)) == CRC64_BYTES
+        except ValueError:
+            is_whole = False
+        if text and not is_whole:
+            self.fail("invalid")
+        return text
+
+
 class UploadInitSerializer(serializers.Serializer[Any]):
     """An announced upload. Size and type are judged by the service, which answers 413 and 415."""
 
@@ -50,6 +71,37 @@ class UploadInitSerializer(serializers.Serializer[Any]):
     size_bytes = StrictIntegerField(help_text="Exact length of the file; the upload URL accepts no other.")
     content_type = StrictTextField(max_length=100, allow_blank=True, default="")
     session = StrictTextField(max_length=100, allow_blank=True, default="")
+    checksum_crc64nvme = Crc64NvmeField(
+        allow_blank=True, default="", help_text="Of the whole file, if known: storage then refuses other bytes."
+    )
+
+
+class UploadCompleteSerializer(serializers.Serializer[Any]):
+    """What an uploader may add when all is sent."""
+
+    checksum_crc64nvme = Crc64NvmeField(
+        allow_blank=True, default="", help_text="Of the whole file, if it was worked out while sending."
+    )
+
+
+class PartNumbersSerializer(serializers.Serializer[Any]):
+    """Parts to be signed."""
+
+    part_numbers = serializers.ListField(
+        child=StrictIntegerField(min_value=1, max_value=MOST_PARTS), min_length=1, max_length=PARTS_A_PAGE
+    )
+    checksums = serializers.ListField(
+        child=Crc64NvmeField(), required=False, help_text="One for each part, in the same order."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields when they fit each other."""
+        numbers, sums = attrs["part_numbers"], attrs.setdefault("checksums", None)
+        if len(set(numbers)) != len(numbers):
+            raise serializers.ValidationError({"part_numbers": "Each number once."})
+        if sums is not None and len(sums) != len(numbers):
+            raise serializers.ValidationError({"checksums": "One for each part, or none at all."})
+        return attrs
 
 
 class VideoUpdateSerializer(serializers.Serializer[Any]):
@@ -133,24 +185,86 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
 
 
 class UploadPlanSerializer(serializers.Serializer[Any]):
-    """How to send the bytes. One PUT today; `multipart` will name part sizes."""
+    """How to send the bytes: with one PUT, or in equal parts whose URLs are signed page by page."""
 
-    strategy = serializers.ChoiceField(choices=["single", "multipart"])
+    strategy = serializers.ChoiceField(choices=[strategy.value for strategy in UploadStrategy])
     method = serializers.ChoiceField(choices=["PUT"])
     headers = serializers.DictField(child=serializers.CharField(), help_text="Send exactly these.")
-    part_size_bytes = serializers.IntegerField(allow_null=True)
+    part_size_bytes = serializers.IntegerField(allow_null=True, help_text="Of every part but the last.")
     part_count = serializers.IntegerField(allow_null=True)
-    expires_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(help_text="The URL's end; of an upload in parts its deadline.")
+    checksum_algorithm = serializers.ChoiceField(
+        choices=["CRC64NVME"], allow_null=True, help_text="What storage checks; null: it checks nothing."
+    )
 
 
-class UploadTicketSerializer(serializers.Serializer[Any]):
-    """The answer to `upload/init/`."""
+class UploadDescriptionSerializer(serializers.Serializer[Any]):
+    """The answer to `upload/`: how an unfinished upload is to be sent."""
 
     video = VideoSerializer()
-    upload_url = serializers.URLField()
     file_key = serializers.CharField()
     content_type = serializers.CharField()
     upload = UploadPlanSerializer()
+
+
+class UploadTicketSerializer(UploadDescriptionSerializer):
+    """The answer to `upload/init/`."""
+
+    upload_url = serializers.URLField(allow_null=True, help_text="Null for an upload in parts.")
+
+
+class PartTicketSerializer(serializers.Serializer[Any]):
+    """Where one part goes."""
+
+    part_number = serializers.IntegerField()
+    url = serializers.URLField()
+    headers = serializers.DictField(child=serializers.CharField(), help_text="Send exactly these.")
+    size_bytes = serializers.IntegerField(help_text="The URL accepts no other length.")
+
+
+class PartTicketsSerializer(serializers.Serializer[Any]):
+    """The answer to `upload/multipart/presign/`."""
+
+    parts = PartTicketSerializer(many=True)
+    expires_at = serializers.DateTimeField()
+
+
+class StoredPartSerializer(serializers.Serializer[Any]):
+    """One part that storage has."""
+
+    part_number = serializers.IntegerField()
+    size_bytes = serializers.IntegerField()
+    etag = serializers.CharField()
+    checksum_crc64nvme = serializers.CharField(allow_null=True)
+
+
+class StoredPartsSerializer(serializers.Serializer[Any]):
+    """The answer to `upload/multipart/parts/`."""
+
+    part_size_bytes = serializers.IntegerField(source="plan.part_size_bytes")
+    part_count = serializers.IntegerField(source="plan.part_count")
+    parts = StoredPartSerializer(many=True)
+    complete = serializers.BooleanField(
+        source="is_assembled", help_text="The parts have become an object: only `complete` is left to call."
+    )
+
+
+class UsedAmountSerializer(serializers.Serializer[Any]):
+    """Something that is used up. `allowed` is null where there is no limit."""
+
+    used = serializers.IntegerField()
+    allowed = serializers.IntegerField(allow_null=True)
+
+
+class QuotaSerializer(serializers.Serializer[Any]):
+    """The answer to `quota/`."""
+
+    stored_bytes = UsedAmountSerializer()
+    reserved_bytes = serializers.IntegerField(help_text="The part of the bytes in use that is not READY yet.")
+    stored_seconds = UsedAmountSerializer()
+    open_uploads = UsedAmountSerializer()
+    file_bytes = serializers.IntegerField(help_text="The largest file that may be uploaded.")
+    duration_seconds = serializers.FloatField(help_text="The longest video that is taken.")
 
 
 class CompletedUploadSerializer(serializers.Serializer[Any]):

@@ -10,6 +10,7 @@ from libs.queue.client import SQSQueueClient
 from libs.s3_client.client import S3Storage
 
 from .services.sqs_queue import VideoSQSQueue
+from .services.verification import BoundedProber
 
 
 @cache
@@ -55,6 +56,12 @@ def video_queue() -> VideoSQSQueue:
 def prober() -> FfprobeProber:
     """Return the prober with the installation's limits."""
     return FfprobeProber(ffprobe_path=settings.FFPROBE_BIN, limits=media_limits())
+
+
+@cache
+def request_prober() -> BoundedProber:
+    """Return the prober of the request path: at most `VIDEO_PROBE_CONCURRENCY` at a time in this process."""
+    return BoundedProber(prober(), most_at_a_time=settings.VIDEO_PROBE_CONCURRENCY)
 
 
 @cache

@@ -47,6 +47,13 @@ class SizeNotAllowed(VideoError):
     public_params = ("limit_bytes",)
 
 
+class QuotaExceeded(VideoError):
+    """One of the tenant's limits leaves no room for this upload."""
+
+    code = "quota_exceeded"
+    public_params = ("limit", "used", "allowed", "requested")
+
+
 class FileTypeNotAllowed(VideoError):
     """The file's extension or declared type is not a video that we take."""
 
@@ -60,10 +67,30 @@ class SourceNotFoundOrEmpty(VideoError):
 
 
 class UploadIncomplete(VideoError):
-    """Storage has an object of another size than was announced."""
+    """Storage has an object of another size than was announced, or not all of its parts."""
 
     code = "upload_incomplete"
-    public_params = ("stored_bytes", "declared_bytes")
+    public_params = ("stored_bytes", "declared_bytes", "missing_parts", "missing_part_count")
+
+
+class UploadChecksumMismatch(VideoError):
+    """What storage has is not the file whose checksum was announced."""
+
+    code = "upload_checksum_mismatch"
+    public_params = ("video_id",)
+
+
+class UploadNotMultipart(VideoError):
+    """The upload is one PUT and has no parts."""
+
+    code = "upload_not_multipart"
+
+
+class PartNumbersInvalid(VideoError):
+    """A part was asked for that the plan does not have."""
+
+    code = "invalid_part_numbers"
+    public_params = ("part_count",)
 
 
 class UploadUrlExpired(VideoError):

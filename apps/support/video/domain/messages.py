@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from .cause_texts import CAUSE_TEXTS, Text
 from .causes import known_cause
+from .quota_texts import quota_words
 
 __all__ = ["LANGUAGES", "TEXTS", "Text", "cause_text", "error_text", "text"]
 
@@ -36,6 +37,8 @@ def error_text(code: str, language: str, params: Mapping[str, object]) -> Text:
     cause_code = params.get("cause_code")
     if isinstance(cause_code, str):
         params = {**params, "reason": cause_text(cause_code, language).detail}
+    if "allowed" in params:
+        params = {**params, **quota_words(params, language)}
     return text(code, language, **params)
 
 
@@ -88,6 +91,33 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "en": Text(
             "The stored file has {stored_bytes} bytes, {declared_bytes} were announced.",
             "The transfer may have been cut short; upload the file again.",
+        ),
+    },
+    "upload_checksum_mismatch": {
+        "ko": Text(
+            "저장된 파일이 보내려던 파일과 다릅니다(체크섬 불일치).",
+            "전송하는 동안 파일이 바뀌었을 수 있습니다. 이 업로드를 취소하고 새로 올려 주세요.",
+        ),
+        "en": Text(
+            "The stored file is not the one that was announced (the checksums differ).",
+            "The file may have changed while it was sent; cancel this upload and start a new one.",
+        ),
+    },
+    "upload_not_multipart": {
+        "ko": Text("나누어 보내는 업로드가 아닙니다.", "받은 주소로 파일 전체를 한 번에 보내 주세요."),
+        "en": Text("This upload has no parts.", "PUT the whole file to the URL that came with it."),
+    },
+    "invalid_part_numbers": {
+        "ko": Text("없는 조각 번호입니다. 1부터 {part_count}까지 있습니다.", "업로드 계획의 번호를 사용해 주세요."),
+        "en": Text("There is no such part; they go from 1 to {part_count}.", "Use the numbers of the upload's plan."),
+    },
+    "quota_exceeded": {
+        "ko": Text(
+            "{what} 한도를 넘습니다: {allowed_text} 중 {used_text} 사용, {requested_text} 요청.", "해결 방법: {help}"
+        ),
+        "en": Text(
+            "Over the limit of {what}: {used_text} of {allowed_text} used, {requested_text} asked for.",
+            "What would help: {help}",
         ),
     },
     "upload_expired": {

@@ -10,6 +10,7 @@ Source:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 MIB = 1024**2
 LARGEST_OBJECT_BYTES = 5 * 1024**4
@@ -18,6 +19,13 @@ LARGEST_PART_BYTES = 5 * 1024 * MIB
 MOST_PARTS = 10_000
 # Small enough that a lost connection costs little, large enough that a request's fixed cost does not show.
 USUAL_PART_BYTES = 8 * MIB
+
+
+class UploadStrategy(StrEnum):
+    """How the bytes are sent."""
+
+    SINGLE = "single"
+    MULTIPART = "multipart"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

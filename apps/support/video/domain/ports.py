@@ -1,7 +1,8 @@
 """What the services need of the world. The adapters in `libs` fulfil these by their shape."""
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Protocol
 
 
 class ObjectHead(Protocol):
@@ -11,6 +12,10 @@ class ObjectHead(Protocol):
     def size_bytes(self) -> int: ...
     @property
     def etag(self) -> str: ...
+    @property
+    def checksum_crc64nvme(self) -> str | None:
+        """Of the whole object, in base64; None where storage does not know it."""
+        ...
 
 
 class ObjectEntry(Protocol):
@@ -22,13 +27,43 @@ class ObjectEntry(Protocol):
     def size_bytes(self) -> int: ...
 
 
+class StoredPart(Protocol):
+    """One part that storage has."""
+
+    @property
+    def part_number(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def etag(self) -> str: ...
+    @property
+    def checksum_crc64nvme(self) -> str | None: ...
+    @property
+    def modified_at(self) -> datetime: ...
+
+
+class OpenMultipartUpload(Protocol):
+    """A multipart upload that is neither completed nor aborted."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def upload_id(self) -> str: ...
+    @property
+    def initiated_at(self) -> datetime: ...
+
+
 class ObjectStorage(Protocol):
     """
     One bucket. Strongly consistent, as S3 and R2 are.
 
     Every method raises the adapter's `StorageUnavailable` when storage did not answer, `StorageDenied` when it
-    refused our credentials, and where it names one object `ObjectMissing` when there is none.
+    refused our credentials, and where it names one object `ObjectMissing` when there is none. Checksums are the
+    base64 of a CRC64NVME; where `checksum_algorithm` is None they are neither signed nor known.
     """
+
+    @property
+    def checksum_algorithm(self) -> str | None: ...
 
     def head(self, key: str) -> ObjectHead: ...
     def read_bytes(self, key: str) -> bytes: ...
@@ -42,6 +77,49 @@ class ObjectStorage(Protocol):
 
     def presign_get(self, key: str, *, expires_seconds: float) -> str: ...
     def presign_public_get(self, key: str, *, expires_seconds: float) -> str: ...
-    def presign_put(self, key: str, *, content_type: str, size_bytes: int, expires_seconds: float) -> str:
+    def presign_put(
+        self,
+        key: str,
+        *,
+        content_type: str,
+        size_bytes: int,
+        expires_seconds: float,
+        checksum_crc64nvme: str | None = None,
+    ) -> str:
         """Return a URL that accepts one PUT of exactly this type and length, and only while no such object exists."""
+        ...
+
+    def create_multipart(self, key: str, *, content_type: str) -> str:
+        """Begin a multipart upload and return its id."""
+        ...
+
+    def presign_part(
+        self,
+        key: str,
+        *,
+        upload_id: str,
+        part_number: int,
+        size_bytes: int,
+        checksum_crc64nvme: str | None,
+        expires_seconds: float,
+    ) -> str:
+        """Return a URL that accepts a PUT of one part of exactly this length, and of this checksum if given."""
+        ...
+
+    def list_parts(self, key: str, *, upload_id: str) -> Sequence[StoredPart]:
+        """Return all parts that storage has. Raises `MultipartUploadMissing` when it was completed or aborted."""
+        ...
+
+    def complete_multipart(
+        self, key: str, *, upload_id: str, parts: Sequence[Any], checksum_crc64nvme: str | None
+    ) -> None:
+        """Make one object of these parts. Also raises `MultipartUploadMissing`, and `ChecksumMismatch`."""
+        ...
+
+    def abort_multipart(self, key: str, *, upload_id: str) -> None:
+        """Throw the parts away. Leaves alone what is gone or has become an object."""
+        ...
+
+    def list_multiparts(self, prefix: str) -> Iterator[OpenMultipartUpload]:
+        """Yield the open multipart uploads under a prefix."""
         ...

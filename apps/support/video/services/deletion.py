@@ -15,6 +15,7 @@ from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName
 from ..domain.ports import ObjectStorage
 from ..models import Video, VideoTranscodeJob, VideoUpload
 from .lifecycle import lock_video, record_event
+from .quota import settle_charge
 from .storage_errors import translated_storage_errors
 from .transcode import cancel_job
 
@@ -41,6 +42,8 @@ def delete_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> 
         Video.objects.for_tenant(tenant).filter(pk=video.pk).update(
             deleted_at=now, purge_after=_safe_purge_time(video, now=now)
         )
+        video.deleted_at = now
+        settle_charge(video=video, upload=VideoUpload.objects.for_tenant(tenant).get(video=video))
         record_event(video=video, event=EventName.VIDEO_DELETED, actor=actor, now=now)
 
 
@@ -59,6 +62,8 @@ def purge_video(*, video: Video, storage: ObjectStorage, actor: str, now: dateti
         output_prefix(tenant_id=video.tenant_id, video_id=video.pk),
     ]
     with translated_storage_errors():
+        for upload in storage.list_multiparts(prefixes[0]):
+            storage.abort_multipart(upload.key, upload_id=upload.upload_id)
         removed = sum(storage.delete_prefix(prefix) for prefix in prefixes)
         if any(True for prefix in prefixes for _ in storage.list_objects(prefix)):
             return removed

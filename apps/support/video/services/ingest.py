@@ -19,39 +19,32 @@ from ..domain.errors import (
     EnqueueFailed,
     InvalidStatus,
     PresignedGetFailed,
+    QuotaExceeded,
     SizeNotAllowed,
     SourceNotFoundOrEmpty,
     TransitionRefused,
     UnsupportedMedia,
+    UploadChecksumMismatch,
     UploadIncomplete,
-    UploadUrlExpired,
 )
 from ..domain.keys import source_key
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName, UploadState, VideoStatus
 from ..domain.media_types import accepted_content_type
+from ..domain.part_plan import UploadStrategy, plan_parts
 from ..domain.ports import ObjectHead, ObjectStorage
+from ..domain.quota import Limits, require_room
 from ..models import Video, VideoTranscodeJob, VideoUpload
+from ..selectors.quota import limits_of, usage_of
 from ..selectors.videos import get_upload
 from .lifecycle import move_upload, record_event
+from .multipart import NEXT_CHECK_AFTER, assemble, discard_parts, note_activity
+from .quota import claim_room, settle_charge
 from .sqs_queue import VideoSQSQueue, is_sent
 from .storage_errors import translated_storage_errors
+from .tickets import UploadTicket, describe_ticket, require_open, sign_ticket
 from .verification import MediaProber, Refused, Verified, verify_source
 
 log = structlog.get_logger(__name__)
-
-FIRST_CHECK_AFTER = timedelta(seconds=20)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadTicket:
-    """What the browser needs to send the bytes: one PUT to `upload_url` with exactly these headers."""
-
-    video: Video
-    upload_url: str
-    file_key: str
-    content_type: str
-    headers: dict[str, str]
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +68,7 @@ def init_upload(
     session: str,
     storage: ObjectStorage,
     clock: Clock,
+    checksum_crc64nvme: str = "",
 ) -> UploadTicket:
     """
     Announce an upload.
@@ -82,44 +76,53 @@ def init_upload(
     Args:
         filename: As the uploader's device names it; only its extension ends up in the storage key.
         content_type: As the browser declares it; may be empty.
+        checksum_crc64nvme: Of the whole file, in base64, if the uploader knows it: other bytes are then refused.
 
     Returns:
-        A PENDING video and where to send its bytes.
+        A PENDING video and where to send its bytes. From `VIDEO_MULTIPART_THRESHOLD_BYTES` on they go in parts.
 
     Raises:
         SizeNotAllowed: Empty, or larger than one upload may be.
         FileTypeNotAllowed: Not a video by its extension or declared type.
+        QuotaExceeded: The tenant's limits leave no room.
+        StorageUnavailable: Storage did not answer; nothing was made.
     """
-    limit_bytes = settings.VIDEO_MAX_UPLOAD_BYTES
-    if not 0 < size_bytes <= limit_bytes:
-        raise SizeNotAllowed(size_bytes=size_bytes, limit_bytes=limit_bytes)
+    assert_no_transaction()
+    limits = limits_of(tenant)
+    if not 0 < size_bytes <= limits.file_bytes:
+        raise SizeNotAllowed(size_bytes=size_bytes, limit_bytes=limits.file_bytes)
     bound_type = accepted_content_type(filename=filename, declared=content_type)
+    # Asked again under the lock; here it saves storage a multipart upload that would be thrown away.
+    require_room(used=usage_of(tenant), limits=limits, size_bytes=size_bytes)
     now = clock.now()
-    with transaction.atomic():
-        video = Video.objects.create(
+    video = Video(
+        pk=_next_video_id(),
+        tenant=tenant,
+        title=title,
+        session=session,
+        status=VideoStatus.PENDING,
+        status_changed_at=now,
+        created_at=now,
+        created_by_id=created_by_id,
+    )
+    upload = _open_upload(
+        VideoUpload(
+            video_id=video.pk,
             tenant=tenant,
-            title=title,
-            session=session,
-            position=_next_position(tenant=tenant, session=session),
-            status=VideoStatus.PENDING,
-            status_changed_at=now,
-            created_at=now,
-            created_by_id=created_by_id,
-        )
-        upload = VideoUpload.objects.create(
-            video=video,
-            tenant=tenant,
-            state=UploadState.PENDING,
-            file_key=source_key(tenant_id=tenant.pk, video_id=video.pk, filename=filename, token=uuid.uuid4()),
             filename=filename,
             content_type=bound_type,
             size_bytes=size_bytes,
-            created_at=now,
-            deadline_at=now + timedelta(seconds=settings.VIDEO_UPLOAD_DEADLINE_SECONDS),
-            next_check_at=now + FIRST_CHECK_AFTER,
-        )
-        record_event(video=video, event=EventName.UPLOAD_STARTED, actor=actor, now=now, data={"size_bytes": size_bytes})
-    return _ticket(upload, storage=storage, now=now)
+            checksum_crc64nvme=checksum_crc64nvme,
+        ),
+        storage=storage,
+        now=now,
+    )
+    try:
+        _insert(video, upload, limits=limits, actor=actor, now=now)
+    except QuotaExceeded:
+        discard_parts(upload, storage=storage)
+        raise
+    return sign_ticket(upload, storage=storage, now=now)
 
 
 def refresh_upload_url(*, tenant: Tenant, video_id: int, storage: ObjectStorage, clock: Clock) -> UploadTicket:
@@ -133,11 +136,27 @@ def refresh_upload_url(*, tenant: Tenant, video_id: int, storage: ObjectStorage,
     """
     upload = get_upload(tenant=tenant, video_id=video_id)
     now = clock.now()
-    if upload.state == UploadState.EXPIRED or (upload.state == UploadState.PENDING and upload.deadline_at <= now):
-        raise UploadUrlExpired
+    require_open(upload, now=now)
     if upload.state != UploadState.PENDING:
         raise _invalid_status(upload.video, VideoAction.REFRESH_URL)
-    return _ticket(upload, storage=storage, now=now)
+    note_activity(upload, now=now)
+    return sign_ticket(upload, storage=storage, now=now)
+
+
+def describe_upload(*, tenant: Tenant, video_id: int, storage: ObjectStorage, clock: Clock) -> UploadTicket:
+    """
+    Return how an unfinished upload is to be sent, for a client that comes back to it.
+
+    Raises:
+        VideoNotFound: No such video for this tenant.
+        UploadUrlExpired: The upload's deadline has passed.
+        InvalidStatus: The upload is over.
+    """
+    upload = get_upload(tenant=tenant, video_id=video_id)
+    if upload.state != UploadState.PENDING:
+        raise _invalid_status(upload.video, VideoAction.COMPLETE)
+    require_open(upload, now=clock.now())
+    return describe_ticket(upload, storage=storage)
 
 
 def complete_upload(
@@ -149,6 +168,7 @@ def complete_upload(
     prober: MediaProber,
     queue: VideoSQSQueue,
     clock: Clock,
+    checksum_crc64nvme: str = "",
 ) -> CompletedUpload:
     """
     Accept a finished upload, enqueue its transcode, and send the message.
@@ -158,8 +178,9 @@ def complete_upload(
     Args:
         tenant: Owner. A video of another tenant counts as not found.
         actor: Who says that the upload is finished: its uploader, or the reconciler.
-        storage: Read only; called before the transaction opens.
+        storage: Called before the transaction opens; makes one object of an upload's parts.
         prober: Reads container facts within `VIDEO_PROBE_TIMEOUT_SECONDS`.
+        checksum_crc64nvme: Of the whole file, if the uploader has worked it out while sending.
 
     Returns:
         The video and its one active job.
@@ -168,7 +189,8 @@ def complete_upload(
         VideoNotFound: No such video for this tenant.
         InvalidStatus: The upload was accepted or refused before, and nothing is left to send.
         SourceNotFoundOrEmpty: No object, or an empty one.
-        UploadIncomplete: Its size in bytes differs from the announced one.
+        UploadIncomplete: Its size in bytes differs from the announced one, or parts are missing.
+        UploadChecksumMismatch: What storage has is not the announced file.
         PresignedGetFailed: No URL to read it could be signed.
         UnsupportedMedia: It can never be played; the video is FAILED.
         StorageUnavailable: Storage did not answer; safe to call again.
@@ -181,9 +203,13 @@ def complete_upload(
     upload = get_upload(tenant=tenant, video_id=video_id)
     if upload.state not in {UploadState.PENDING, UploadState.EXPIRED}:
         return _send_again(upload, queue=queue)
-    head = _head_whole_object(upload, storage=storage)
+    checksum = _announced_checksum(upload, checksum_crc64nvme)
+    assemble(upload, storage=storage, checksum=checksum)
+    head = _head_whole_object(upload, storage=storage, checksum=checksum)
     url = _sign_source_url(upload, storage=storage)
-    verdict = verify_source(url=url, etag=head.etag, prober=prober, video_id=video_id)
+    verdict = verify_source(
+        url=url, etag=head.etag, prober=prober, video_id=video_id, longest_seconds=limits_of(tenant).duration_seconds
+    )
     try:
         if isinstance(verdict, Refused):
             _refuse(upload, verdict=verdict, head=head, actor=actor, now=clock.now())
@@ -207,6 +233,51 @@ def expire_upload(*, upload: VideoUpload, actor: str, now: datetime) -> None:
         move_upload(upload=upload, event=EventName.UPLOAD_EXPIRED, actor=actor, now=now)
 
 
+def _next_video_id() -> int:
+    # The id is part of the key, and the key is needed before there is a row: storage comes before the transaction.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('video', 'id'))")
+        return int(cursor.fetchone()[0])
+
+
+def _open_upload(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) -> VideoUpload:
+    """Decide where and how the bytes go, and open the way in storage if they go in parts. The row is not saved."""
+    upload.state = UploadState.PENDING
+    upload.file_key = source_key(
+        tenant_id=upload.tenant_id, video_id=upload.video_id, filename=upload.filename, token=uuid.uuid4()
+    )
+    upload.created_at = upload.active_at = now
+    upload.next_check_at = now + NEXT_CHECK_AFTER
+    upload.deadline_at = now + timedelta(seconds=settings.VIDEO_UPLOAD_DEADLINE_SECONDS)
+    if upload.size_bytes >= settings.VIDEO_MULTIPART_THRESHOLD_BYTES:
+        _open_multipart(upload, storage=storage, now=now)
+    return upload
+
+
+def _open_multipart(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) -> None:
+    """Begin the upload's parts in storage. Dying right after leaves parts without an owner: V09."""
+    plan = plan_parts(upload.size_bytes)
+    with translated_storage_errors():
+        upload.multipart_upload_id = storage.create_multipart(upload.file_key, content_type=upload.content_type)
+    upload.strategy = UploadStrategy.MULTIPART
+    upload.part_size_bytes = plan.part_size_bytes
+    upload.part_count = plan.part_count
+    upload.deadline_at = now + timedelta(seconds=settings.VIDEO_MULTIPART_DEADLINE_SECONDS)
+
+
+@transaction.atomic
+def _insert(video: Video, upload: VideoUpload, *, limits: Limits, actor: str, now: datetime) -> None:
+    claim_room(tenant=video.tenant, limits=limits, size_bytes=upload.size_bytes)
+    video.position = _next_position(tenant=video.tenant, session=video.session)
+    video.save(force_insert=True)
+    upload.video = video
+    upload.save(force_insert=True)
+    settle_charge(video=video, upload=upload)
+    record_event(
+        video=video, event=EventName.UPLOAD_STARTED, actor=actor, now=now, data={"size_bytes": upload.size_bytes}
+    )
+
+
 def _next_position(*, tenant: Tenant, session: str) -> int:
     with connection.cursor() as cursor:
         # Two uploads to one session take their numbers one after the other.
@@ -215,32 +286,27 @@ def _next_position(*, tenant: Tenant, session: str) -> int:
     return (videos.aggregate(last=Max("position"))["last"] or 0) + 1
 
 
-def _ticket(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) -> UploadTicket:
-    lifetime_seconds = settings.VIDEO_UPLOAD_URL_TTL_SECONDS
-    with translated_storage_errors():
-        url = storage.presign_put(
-            upload.file_key,
-            content_type=upload.content_type,
-            size_bytes=upload.size_bytes,
-            expires_seconds=lifetime_seconds,
+def _announced_checksum(upload: VideoUpload, given: str) -> str:
+    """Return the checksum that the object must have, or "". One given now is kept: V06 must not accept otherwise."""
+    known = upload.checksum_crc64nvme
+    if given and known and given != known:
+        raise UploadChecksumMismatch(video_id=upload.video_id)
+    if given and not known:
+        VideoUpload.objects.for_tenant(upload.tenant_id).filter(pk=upload.pk, checksum_crc64nvme="").update(
+            checksum_crc64nvme=given
         )
-    return UploadTicket(
-        video=upload.video,
-        upload_url=url,
-        file_key=upload.file_key,
-        content_type=upload.content_type,
-        headers={"Content-Type": upload.content_type, "If-None-Match": "*"},
-        expires_at=now + timedelta(seconds=lifetime_seconds),
-    )
+    return known or given
 
 
-def _head_whole_object(upload: VideoUpload, *, storage: ObjectStorage) -> ObjectHead:
+def _head_whole_object(upload: VideoUpload, *, storage: ObjectStorage, checksum: str) -> ObjectHead:
     with translated_storage_errors():
         head = storage.head(upload.file_key)
     if head.size_bytes == 0:
         raise SourceNotFoundOrEmpty
     if head.size_bytes != upload.size_bytes:
         raise UploadIncomplete(stored_bytes=head.size_bytes, declared_bytes=upload.size_bytes)
+    if checksum and head.checksum_crc64nvme and head.checksum_crc64nvme != checksum:
+        raise UploadChecksumMismatch(video_id=upload.video_id)
     return head
 
 
@@ -262,7 +328,13 @@ def _accept(
             event=EventName.UPLOAD_COMPLETED,
             actor=actor,
             now=now,
-            upload_fields={"etag": head.etag, "completed_at": now, "verified": verified, "media_facts": facts},
+            upload_fields={
+                "etag": head.etag,
+                "completed_at": now,
+                "verified": verified,
+                "media_facts": facts,
+                "multipart_upload_id": "",
+            },
             video_fields={"duration_seconds": facts.get("duration_seconds")},
             data={"verification": "verified" if verified else "deferred"},
         )
@@ -276,7 +348,7 @@ def _refuse(upload: VideoUpload, *, verdict: Refused, head: ObjectHead, actor: s
             event=EventName.UPLOAD_REFUSED,
             actor=actor,
             now=now,
-            upload_fields={"etag": head.etag, "completed_at": now},
+            upload_fields={"etag": head.etag, "completed_at": now, "multipart_upload_id": ""},
             video_fields={"failure_code": verdict.cause_code, "failure_detail": verdict.detail},
             data={"cause_code": verdict.cause_code},
         )

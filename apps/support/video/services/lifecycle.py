@@ -17,6 +17,7 @@ from libs.db.guards import assert_in_transaction
 from ..domain.errors import TransitionRefused
 from ..domain.lifecycle import JOB_TRANSITIONS, UPLOAD_TRANSITIONS, EventName, JobState, UploadState, project_status
 from ..models import Video, VideoEvent, VideoTranscodeJob, VideoUpload
+from .quota import settle_charge
 
 log = structlog.get_logger(__name__)
 
@@ -130,11 +131,14 @@ def project(*, video: Video, now: datetime, video_fields: Fields = NO_FIELDS) ->
     """
     Write `Video.status` from the upload, the current job and the pointer, with further columns in the same UPDATE.
 
+    The tenant is charged for the state that results.
+
     `video` must be locked; it is changed in place too.
     """
     for name, value in video_fields.items():
         setattr(video, name, value)
-    status = current_projection(video)
+    upload = VideoUpload.objects.for_tenant(video.tenant_id).get(video=video)
+    status = _projection(video, upload)
     written = set(video_fields)
     if status != video.status:
         video.status = status
@@ -142,11 +146,15 @@ def project(*, video: Video, now: datetime, video_fields: Fields = NO_FIELDS) ->
         written |= {"status", "status_changed_at"}
     if written:
         video.save(update_fields=sorted(written))
+    settle_charge(video=video, upload=upload)
 
 
 def current_projection(video: Video) -> str:
     """Return what `Video.status` should be."""
-    upload = VideoUpload.objects.for_tenant(video.tenant_id).get(video=video)
+    return _projection(video, VideoUpload.objects.for_tenant(video.tenant_id).get(video=video))
+
+
+def _projection(video: Video, upload: VideoUpload) -> str:
     jobs = VideoTranscodeJob.objects.for_tenant(video.tenant_id)
     job = jobs.get(pk=video.current_job_id) if video.current_job_id else None
     return project_status(

@@ -108,6 +108,7 @@ def publish_job(*, claim: ClaimedJob, output: TranscodeOutput, clock: Clock = SY
             "duration_seconds": output.duration_seconds,
             "width": output.width,
             "height": output.height,
+            "output_bytes": output.bytes_total,
             "failure_code": "",
             "failure_detail": "",
         },

@@ -1,6 +1,7 @@
 """Is the source a video that can be played? Sure, sure not, or to be found out by the worker."""
 
 from dataclasses import asdict, dataclass
+from threading import BoundedSemaphore
 from typing import Protocol
 
 import structlog
@@ -16,6 +17,38 @@ class MediaProber(Protocol):
     """Reads container facts of a URL in a killable, limited process of its own."""
 
     def probe(self, *, url: str, timeout_seconds: float, if_match_etag: str | None = None) -> MediaFacts: ...
+
+
+class ProbeBusy(Exception):
+    """As many probes as this process may run at a time are running."""
+
+
+class BoundedProber:
+    """
+    Lets a few probes run at a time and turns further ones away at once, so that probing can never starve the api.
+
+    Args:
+        prober: Does the work.
+        most_at_a_time: In this process.
+    """
+
+    def __init__(self, prober: MediaProber, *, most_at_a_time: int) -> None:
+        self._prober = prober
+        self._slots = BoundedSemaphore(most_at_a_time)
+
+    def probe(self, *, url: str, timeout_seconds: float, if_match_etag: str | None = None) -> MediaFacts:
+        """
+        Probe as the inner prober does.
+
+        Raises:
+            ProbeBusy: No slot is free.
+        """
+        if not self._slots.acquire(blocking=False):
+            raise ProbeBusy
+        try:
+            return self._prober.probe(url=url, timeout_seconds=timeout_seconds, if_match_etag=if_match_etag)
+        finally:
+            self._slots.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +71,27 @@ class Deferred:
     """Not known within the budget. The worker verifies before it encodes."""
 
 
-def verify_source(*, url: str, etag: str, prober: MediaProber, video_id: int) -> Verified | Refused | Deferred:
+def verify_source(
+    *, url: str, etag: str, prober: MediaProber, video_id: int, longest_seconds: float
+) -> Verified | Refused | Deferred:
     """
     Probe a source within `VIDEO_PROBE_TIMEOUT_SECONDS`.
 
     Only a sure failure refuses: a doubt must never cost somebody their lecture.
+
+    Args:
+        longest_seconds: The tenant's own limit; the prober knows the installation's.
     """
     assert_no_transaction()
     try:
         facts = prober.probe(url=url, timeout_seconds=settings.VIDEO_PROBE_TIMEOUT_SECONDS, if_match_etag=etag)
     except MediaRejected as rejection:
         return Refused(cause_code=rejection.cause_code, detail=rejection.detail)
-    except (ProbeTimeout, ProbeCrashed, SourceUnreadable) as doubt:
+    except (ProbeBusy, ProbeTimeout, ProbeCrashed, SourceUnreadable) as doubt:
         log.warning("verification_deferred", video_id=video_id, reason=repr(doubt))
         return Deferred()
+    if facts.duration_seconds is not None and facts.duration_seconds > longest_seconds:
+        return Refused(
+            cause_code="INPUT_TOO_LONG", detail=f"{facts.duration_seconds:.0f} s, {longest_seconds:.0f} allowed"
+        )
     return Verified(facts=asdict(facts))

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import viewsets
 from rest_framework.request import Request
+from rest_framework.serializers import BaseSerializer
 
 from apps.core.language import language_of
 from apps.core.permissions import CanWriteVideos, current_principal
@@ -25,6 +26,12 @@ def video_json(request: Request, video: Video) -> dict[str, Any]:
 def user_id_of(request: Request) -> int | None:
     """Return the person's id; a machine has none."""
     return getattr(request.user, "pk", None)
+
+
+def validated(serializer: BaseSerializer[Any]) -> dict[str, Any]:
+    """Return the fields of a request, or refuse it with what is wrong with them."""
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
 
 
 class VideoViewSetBase(viewsets.GenericViewSet[Video]):

@@ -21,6 +21,7 @@ from ..selectors.videos import events_of, get_video, videos_of
 from ..serializers import (
     CompletedUploadSerializer,
     JobAcceptedSerializer,
+    UploadCompleteSerializer,
     UploadInitSerializer,
     UploadTicketSerializer,
     VideoEventSerializer,
@@ -30,9 +31,10 @@ from ..serializers import (
 )
 from ..services.deletion import delete_video
 from ..services.editing import update_video
-from ..services.ingest import UploadTicket, complete_upload, init_upload, refresh_upload_url
+from ..services.ingest import complete_upload, init_upload
 from ..services.jobs import cancel_video, retry_video
-from .base import VideoViewSetBase, serializer_context, user_id_of, video_json
+from .base import serializer_context, user_id_of, validated, video_json
+from .upload_views import UploadViews, ticket_json
 
 STATUS_FILTER = OpenApiParameter(
     "status", str, many=True, enum=[status.value for status in VideoStatus], description="Only these statuses."
@@ -49,7 +51,7 @@ class NewestFirst(CursorPagination):
     max_page_size = 100
 
 
-class VideoViewSet(VideoViewSetBase):
+class VideoViewSet(UploadViews):
     """The pipeline's videos, from upload to deletion."""
 
     pagination_class = NewestFirst
@@ -79,7 +81,7 @@ class VideoViewSet(VideoViewSetBase):
     @extend_schema(request=VideoUpdateSerializer, responses=VideoSerializer)
     def partial_update(self, request: Request, pk: int) -> Response:
         """Change a video's title."""
-        fields = _validated(VideoUpdateSerializer(data=request.data))
+        fields = validated(VideoUpdateSerializer(data=request.data))
         tenant = current_tenant(request)
         update_video(tenant=tenant, video_id=pk, actor=current_actor(request), clock=wiring.clock(), **fields)
         return Response(video_json(request, get_video(tenant=tenant, video_id=pk)))
@@ -98,7 +100,7 @@ class VideoViewSet(VideoViewSetBase):
     @idempotent
     def upload_init(self, request: Request) -> Response:
         """Announce an upload, and learn where to PUT its bytes."""
-        fields = _validated(UploadInitSerializer(data=request.data))
+        fields = validated(UploadInitSerializer(data=request.data))
         ticket = init_upload(
             tenant=current_tenant(request),
             actor=current_actor(request),
@@ -107,18 +109,13 @@ class VideoViewSet(VideoViewSetBase):
             clock=wiring.clock(),
             **fields,
         )
-        return Response(_ticket_json(request, ticket), status=status.HTTP_201_CREATED)
+        return Response(ticket_json(request, ticket), status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=None, responses=UploadTicketSerializer)
-    @action(detail=True, methods=["post"], url_path="upload/refresh-url")
-    def upload_refresh_url(self, request: Request, pk: int) -> Response:
-        """Sign a fresh upload URL for a video that is still PENDING."""
-        ticket = refresh_upload_url(
-            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.clock()
-        )
-        return Response(_ticket_json(request, ticket))
-
-    @extend_schema(parameters=[IDEMPOTENCY_KEY_PARAMETER], request=None, responses=CompletedUploadSerializer)
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY_PARAMETER],
+        request=UploadCompleteSerializer,
+        responses=CompletedUploadSerializer,
+    )
     @action(detail=True, methods=["post"], url_path="upload/complete")
     @idempotent
     def upload_complete(self, request: Request, pk: int) -> Response:
@@ -127,15 +124,17 @@ class VideoViewSet(VideoViewSetBase):
 
     def _upload_complete_impl(self, request: Request, video_id: int) -> Response:
         tenant = current_tenant(request)
+        fields = validated(UploadCompleteSerializer(data=request.data))
         try:
             completed = complete_upload(
                 tenant=tenant,
                 video_id=video_id,
                 actor=current_actor(request),
                 storage=wiring.storage(),
-                prober=wiring.prober(),
+                prober=wiring.request_prober(),
                 queue=wiring.video_queue(),
                 clock=wiring.clock(),
+                **fields,
             )
         except (InvalidStatus, EnqueueFailed, UnsupportedMedia) as error:
             error.extra_fields["video"] = video_json(request, get_video(tenant=tenant, video_id=video_id))
@@ -185,28 +184,6 @@ class VideoViewSet(VideoViewSetBase):
         """Return everything that happened to a video, oldest first."""
         video = get_video(tenant=current_tenant(request), video_id=pk)
         return Response(VideoEventSerializer(events_of(video), many=True).data)
-
-
-def _validated(serializer: UploadInitSerializer | VideoUpdateSerializer) -> dict[str, Any]:
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
-
-
-def _ticket_json(request: Request, ticket: UploadTicket) -> dict[str, Any]:
-    return {
-        "video": video_json(request, ticket.video),
-        "upload_url": ticket.upload_url,
-        "file_key": ticket.file_key,
-        "content_type": ticket.content_type,
-        "upload": {
-            "strategy": "single",
-            "method": "PUT",
-            "headers": ticket.headers,
-            "part_size_bytes": None,
-            "part_count": None,
-            "expires_at": ticket.expires_at,
-        },
-    }
 
 
 def _progress_of(video: Video) -> dict[str, Any]:
