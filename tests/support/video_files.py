@@ -1,0 +1,41 @@
+"""Small media files, made once a session by the ffmpeg that the product uses."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from libs.media.binaries import find_binary
+
+
+@cache
+def clip(*, seconds: float = 1.0, size: str = "160x90", audio: bool = True, moov_first: bool = True) -> bytes:
+    """Return an H.264 MP4 of a moving test picture."""
+    sources = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate=10:duration={seconds}"]
+    if audio:
+        sources += ["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}"]
+    flags = ["-movflags", "+faststart"] if moov_first else []
+    return _encoded([*sources, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", *flags])
+
+
+@cache
+def sound_only(*, seconds: float = 1.0) -> bytes:
+    """Return an MP4 without a picture."""
+    return _encoded(["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}", "-c:a", "aac"])
+
+
+def truncated_clip() -> bytes:
+    """Return the first part of an MP4 whose index was to come last: what a broken recording leaves."""
+    whole = clip(moov_first=False)
+    return whole[: whole.index(b"moov") - 4]
+
+
+def _encoded(options: list[str]) -> bytes:
+    ffmpeg = find_binary("ffmpeg", configured=None)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clip.mp4"
+        command = [ffmpeg, "-v", "error", "-nostdin", "-threads", "1", *options, str(path)]
+        subprocess.run(command, check=True, timeout=60)
+        return path.read_bytes()
