@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from apps.standalone.credentials import Credentials
 from apps.standalone.engines import s3, sqs
@@ -45,7 +46,7 @@ def process_environment(
     inherited = {name: value for name, value in variables.items() if not name.startswith(("AWS_", "S3_", "SQS_"))}
     return {
         **DEVELOPMENT_DEFAULTS,
-        "ACADEMY_ALLOWED_HOSTS": LOCAL_HOSTS,
+        "ACADEMY_ALLOWED_HOSTS": _allowed_hosts(ports, variables),
         **inherited,
         "ACADEMY_HOME": str(home.root),
         "DJANGO_SETTINGS_MODULE": SETTINGS_MODULE,
@@ -56,6 +57,8 @@ def process_environment(
         "ACADEMY_PUBLIC_ORIGIN": web_origin(ports, variables),
         "VIDEO_PLAYBACK_SECRET": credentials.playback_secret,
         "S3_ENDPOINT_URL": f"http://127.0.0.1:{ports.s3}",
+        # What a browser elsewhere reaches storage by, through a tunnel for example.
+        "S3_PUBLIC_ENDPOINT_URL": variables.get("S3_PUBLIC_ENDPOINT_URL", ""),
         "S3_REGION": s3.REGION,
         "S3_BUCKET": BUCKET,
         "S3_ACCESS_KEY_ID": credentials.aws_access_key_id,
@@ -73,6 +76,11 @@ def process_environment(
 def seed_environment(credentials: Credentials) -> dict[str, str]:
     """Return what `seed_tenant` needs beside the settings."""
     return {"ACADEMY_SEED_PASSWORD": credentials.web_password, "ACADEMY_SEED_API_KEY": credentials.api_key}
+
+
+def _allowed_hosts(ports: PortPlan, variables: Mapping[str, str]) -> str:
+    public = urlsplit(web_origin(ports, variables)).hostname or ""
+    return ",".join(dict.fromkeys([*LOCAL_HOSTS.split(","), public]))
 
 
 def _without_proxies(variables: Mapping[str, str]) -> dict[str, str]:

