@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.db.models import F
 
 from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
 from apps.support.video.domain.errors import LeaseLost
-from apps.support.video.models import Video, VideoTranscodeJob, VideoUpload
+from apps.support.video.models import TenantUsage, Video, VideoCharge, VideoTranscodeJob, VideoUpload
 from apps.support.video.recovery.invariant import Finding, Invariant, World
 from apps.support.video.recovery.invariants import (
     QueuedJobHasMessage,
@@ -21,7 +22,9 @@ from apps.support.video.recovery.invariants import (
     TombstoneIsPurged,
 )
 from apps.support.video.recovery.reconciler import INVARIANTS, InvariantReport, run_once, run_reconciler
+from apps.support.video.recovery.strays import PartsHaveOwner
 from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted, postpone_checks
+from apps.support.video.recovery.usage import UsageIsExact
 from libs.media.ffprobe import MediaRejected, ProbeTimeout
 from tests.support.videos import STATES, Pipeline, all_rows, messages_of
 from tests.support.waiting import wait_until
@@ -99,6 +102,22 @@ def tombstone(pipeline: Pipeline) -> Video:
     return video
 
 
+def stray_parts(pipeline: Pipeline) -> Video:
+    """Parts that an init opened before it died; a later one went well."""
+    video = pipeline.pending()
+    key = pipeline.upload_of(video).file_key
+    pipeline.storage.create_multipart(key.replace(".mp4", "-of-the-dead.mp4"), content_type="video/mp4")
+    pipeline.fixed_clock.advance(seconds=3700)
+    return video
+
+
+def drifted_charge(pipeline: Pipeline) -> Video:
+    video = pipeline.ready()
+    VideoCharge.objects.for_tenant(pipeline.tenant).filter(video=video).update(stored_bytes=F("stored_bytes") + 1)
+    TenantUsage.objects.for_tenant(pipeline.tenant).update(stored_bytes=F("stored_bytes") + 1)
+    return video
+
+
 Maker = Callable[[Pipeline], Video]
 BROKEN: list[tuple[Invariant, Maker]] = [
     (QueuedJobHasMessage(), lost_message),
@@ -108,6 +127,8 @@ BROKEN: list[tuple[Invariant, Maker]] = [
     (ArrivedUploadIsCompleted(), overdue_upload),
     (ArrivedUploadIsCompleted(), arrived_after_expiry),
     (TombstoneIsPurged(), tombstone),
+    (PartsHaveOwner(), stray_parts),
+    (UsageIsExact(), drifted_charge),
 ]
 each_broken = pytest.mark.parametrize(
     ("invariant", "make"), BROKEN, ids=[f"{invariant.code}-{make.__name__}" for invariant, make in BROKEN]

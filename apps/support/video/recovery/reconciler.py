@@ -14,7 +14,9 @@ from ..domain.errors import LeaseLost, TransitionRefused, VideoError
 from .invariant import Finding, Invariant, World
 from .invariants import QueuedJobHasMessage, RetryIsOnTime, RunningJobHasLease, TombstoneIsPurged
 from .pace import Pace
+from .strays import PartsHaveOwner
 from .uploads import ArrivedUploadIsCompleted, postpone_checks
+from .usage import UsageIsExact
 
 log = structlog.get_logger(__name__)
 
@@ -26,9 +28,11 @@ INVARIANTS: tuple[Invariant, ...] = (
     RetryIsOnTime(),
     ArrivedUploadIsCompleted(),
     TombstoneIsPurged(),
+    PartsHaveOwner(),
+    UsageIsExact(),
 )
 IDEMPOTENCY = "idempotency"
-PERIOD_SECONDS: Mapping[str, float] = {IDEMPOTENCY: 300.0}
+PERIOD_SECONDS: Mapping[str, float] = {PartsHaveOwner.code: 600.0, UsageIsExact.code: 300.0, IDEMPOTENCY: 300.0}
 """What runs less often than every round, by the code of an invariant or the name of a chore."""
 
 

@@ -12,7 +12,7 @@ from apps.support.outbox.models import OutboxMessage
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
 from libs.queue.client import QueueDepth, QueueUnavailable, SQSQueueClient
-from libs.s3_client.client import ObjectMissing, StorageDenied, StorageUnavailable
+from libs.s3_client.client import ObjectMissing, StorageDenied, StorageError, StorageUnavailable
 
 from ..domain.diagnosis import (
     Diagnosis,
@@ -26,7 +26,7 @@ from ..domain.diagnosis import (
 )
 from ..domain.lifecycle import JobState, UploadState
 from ..domain.ports import ObjectStorage
-from ..models import Video, VideoTranscodeJob, WorkerBeat
+from ..models import Video, VideoTranscodeJob, VideoUpload, WorkerBeat
 from .schedule import position_in_line, running_jobs_of
 
 
@@ -72,7 +72,7 @@ def explain_video(*, video: Video, storage: ObjectStorage, queue: SQSQueueClient
     now = clock.now()
     job = video.current_job
     message = OutboxMessage.objects.filter(subject=str(job.pk)).order_by("-id").first() if job else None
-    answer, stored_bytes = _look_into_storage(video, storage=storage)
+    stored = _look_into_storage(video, storage=storage)
     depth = _queue_depth(queue) if job and job.state == JobState.QUEUED else None
     situation = Situation(
         now=now,
@@ -80,7 +80,7 @@ def explain_video(*, video: Video, storage: ObjectStorage, queue: SQSQueueClient
         is_deleted=video.deleted_at is not None,
         since=video.status_changed_at,
         failure_code=video.failure_code,
-        upload=_upload_seen(video, answer=answer, stored_bytes=stored_bytes),
+        upload=_upload_seen(video.upload, stored=stored),
         job=_job_seen(job) if job else None,
         message=_message_seen(message) if message else None,
         line=_line_seen(job, depth=depth, now=now),
@@ -100,17 +100,38 @@ def last_worker_seen_at(*, now: datetime) -> datetime | None:
     return now if leases.exists() else beat
 
 
-def _look_into_storage(video: Video, *, storage: ObjectStorage) -> tuple[StorageAnswer, int]:
-    if video.deleted_at is not None or video.upload.state not in {UploadState.PENDING, UploadState.EXPIRED}:
-        return StorageAnswer.NOT_ASKED, 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StorageSeen:
+    answer: StorageAnswer
+    stored_bytes: int = 0
+    parts_stored: int = 0
+
+
+def _look_into_storage(video: Video, *, storage: ObjectStorage) -> _StorageSeen:
+    upload = video.upload
+    if video.deleted_at is not None or upload.state not in {UploadState.PENDING, UploadState.EXPIRED}:
+        return _StorageSeen(answer=StorageAnswer.NOT_ASKED)
     try:
-        return StorageAnswer.PRESENT, storage.head(video.upload.file_key).size_bytes
+        return _StorageSeen(answer=StorageAnswer.PRESENT, stored_bytes=storage.head(upload.file_key).size_bytes)
     except ObjectMissing:
-        return StorageAnswer.MISSING, 0
+        return _look_at_parts(upload, storage=storage)
     except StorageDenied:
-        return StorageAnswer.DENIED, 0
+        return _StorageSeen(answer=StorageAnswer.DENIED)
     except StorageUnavailable:
-        return StorageAnswer.UNAVAILABLE, 0
+        return _StorageSeen(answer=StorageAnswer.UNAVAILABLE)
+
+
+def _look_at_parts(upload: VideoUpload, *, storage: ObjectStorage) -> _StorageSeen:
+    if upload.plan is None or not upload.multipart_upload_id:
+        return _StorageSeen(answer=StorageAnswer.MISSING)
+    try:
+        parts = storage.list_parts(upload.file_key, upload_id=upload.multipart_upload_id)
+    except StorageError:
+        # The object was asked for a moment ago and is not there; how many of its parts are is a detail.
+        return _StorageSeen(answer=StorageAnswer.MISSING)
+    whole = upload.plan.part_count - len(upload.plan.missing({part.part_number: part.size_bytes for part in parts}))
+    stored_bytes = sum(part.size_bytes for part in parts)
+    return _StorageSeen(answer=StorageAnswer.MISSING, stored_bytes=stored_bytes, parts_stored=whole)
 
 
 def _queue_depth(queue: SQSQueueClient) -> QueueDepth | None:
@@ -120,17 +141,18 @@ def _queue_depth(queue: SQSQueueClient) -> QueueDepth | None:
         return None
 
 
-def _upload_seen(video: Video, *, answer: StorageAnswer, stored_bytes: int) -> UploadSeen:
-    upload = video.upload
+def _upload_seen(upload: VideoUpload, *, stored: _StorageSeen) -> UploadSeen:
     return UploadSeen(
         state=UploadState(upload.state),
         created_at=upload.created_at,
         deadline_at=upload.deadline_at,
-        url_expires_at=upload.created_at + timedelta(seconds=settings.VIDEO_UPLOAD_URL_TTL_SECONDS),
+        url_expires_at=upload.active_at + timedelta(seconds=settings.VIDEO_UPLOAD_URL_TTL_SECONDS),
         declared_bytes=upload.size_bytes,
         next_check_at=upload.next_check_at,
-        storage=answer,
-        stored_bytes=stored_bytes,
+        storage=stored.answer,
+        stored_bytes=stored.stored_bytes,
+        parts_stored=stored.parts_stored,
+        parts_planned=upload.part_count or 0,
     )
 
 
@@ -193,6 +215,8 @@ def _evidence(
                     "answer": seen.upload.storage,
                     "stored_bytes": seen.upload.stored_bytes,
                     "declared_bytes": seen.upload.declared_bytes,
+                    "parts_stored": seen.upload.parts_stored,
+                    "parts_planned": seen.upload.parts_planned,
                 },
                 internals={"file_key": video.upload.file_key},
             )
