@@ -61,7 +61,7 @@ class ArrivedUploadIsCompleted:
         """Complete the upload as the browser would have, or expire it and throw its parts away."""
         upload = VideoUpload.objects.for_tenant(finding.tenant_id).select_related("tenant").get(pk=finding.subject)
         if finding.facts["need"] == COMPLETE:
-            _complete(upload, world=world)
+            complete_arrived(upload, world=world)
             return
         if finding.facts["need"] == EXPIRE:
             expire_upload(upload=upload, actor=ACTOR, now=world.clock.now())
@@ -97,7 +97,8 @@ def due_uploads(now: datetime) -> "QuerySet[VideoUpload]":
     return waiting.order_by("next_check_at")
 
 
-def _complete(upload: VideoUpload, *, world: World) -> None:
+def complete_arrived(upload: VideoUpload, *, world: World) -> None:
+    """Complete an upload as its browser would have."""
     try:
         complete_upload(
             tenant=upload.tenant,

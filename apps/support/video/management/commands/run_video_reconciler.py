@@ -1,14 +1,16 @@
 """`manage.py run_video_reconciler`: find broken invariants and repair them until told to stop."""
 
 import signal
-from threading import Event
+from threading import Event, Thread
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import connections
 
 from ... import wiring
 from ...recovery.invariant import World
 from ...recovery.reconciler import run_reconciler
+from ...recovery.storage_events import run_storage_events
 
 
 class Command(BaseCommand):
@@ -22,4 +24,17 @@ class Command(BaseCommand):
         world = World(
             clock=wiring.clock(), storage=wiring.storage(), prober=wiring.prober(), queue=wiring.video_queue()
         )
+        queue_name = settings.VIDEO_STORAGE_EVENTS_QUEUE_NAME
+        listeners = [Thread(target=_listen, args=(world, queue_name, stop), name=queue_name)] if queue_name else []
+        for listener in listeners:
+            listener.start()
         run_reconciler(world, interval_seconds=settings.VIDEO_RECONCILE_INTERVAL_SECONDS, stop=stop)
+        for listener in listeners:
+            listener.join()
+
+
+def _listen(world: World, queue_name: str, stop: Event) -> None:
+    try:
+        run_storage_events(world, events=wiring.job_queue(), queue_name=queue_name, stop=stop)
+    finally:
+        connections.close_all()
