@@ -25,7 +25,8 @@ READER_ACTIONS = frozenset({VideoAction.PLAY})
 
 def shown_actions(video: Video, *, may_write: bool) -> list[str]:
     """Return what the server would accept from this reader."""
-    return [action.value for action in actions_of(video) if may_write or action in READER_ACTIONS]
+    allowed = actions_of(video, now=wiring.clock().now())
+    return [action.value for action in allowed if may_write or action in READER_ACTIONS]
 
 
 class StrictTextField(serializers.CharField):
@@ -67,7 +68,7 @@ class UploadInitSerializer(serializers.Serializer[Any]):
     """An announced upload. Size and type are judged by the service, which answers 413 and 415."""
 
     title = StrictTextField(max_length=200)
-    filename = StrictTextField(max_length=1000)
+    filename = StrictTextField(max_length=500)
     size_bytes = StrictIntegerField(help_text="Exact length of the file; the upload URL accepts no other.")
     content_type = StrictTextField(max_length=100, allow_blank=True, default="")
     session = StrictTextField(max_length=100, allow_blank=True, default="")

@@ -1,5 +1,7 @@
 """Videos of one tenant, as the API shows them."""
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 
 from apps.core.models import Tenant
@@ -39,11 +41,15 @@ def get_upload(*, tenant: Tenant, video_id: int) -> VideoUpload:
     return get_video(tenant=tenant, video_id=video_id).upload
 
 
-def actions_of(video: Video) -> tuple[VideoAction, ...]:
+def actions_of(video: Video, *, now: datetime) -> tuple[VideoAction, ...]:
     """Return what the server accepts for this video now."""
+    upload = UploadState(video.upload.state)
+    if upload is UploadState.PENDING and video.upload.deadline_at <= now:
+        # Over already, though the reconciler has not come to say so.
+        upload = UploadState.EXPIRED
     return allowed_actions(
         status=VideoStatus(video.status),
-        upload=UploadState(video.upload.state),
+        upload=upload,
         job=JobState(video.current_job.state) if video.current_job else None,
     )
 

@@ -1,5 +1,7 @@
 """What people do with a job: retry it, cancel it."""
 
+from datetime import datetime
+
 from django.db import transaction
 
 from apps.core.models import Tenant
@@ -27,11 +29,11 @@ def retry_video(*, tenant: Tenant, video_id: int, actor: str, queue: VideoSQSQue
         VideoNotFound: No such video for this tenant.
         InvalidStatus: A job is active, or the source was never accepted.
     """
-    require_action(get_video(tenant=tenant, video_id=video_id), VideoAction.RETRY)
+    require_action(get_video(tenant=tenant, video_id=video_id), VideoAction.RETRY, now=clock.now())
     with transaction.atomic():
         lock_video(tenant_id=tenant.pk, video_id=video_id)
         video = get_video(tenant=tenant, video_id=video_id)
-        require_action(video, VideoAction.RETRY)
+        require_action(video, VideoAction.RETRY, now=clock.now())
         project(video=video, now=clock.now(), video_fields=CLEAN_SLATE)
         return queue.create_job_and_enqueue(video, actor=actor)
 
@@ -45,11 +47,11 @@ def cancel_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> 
         InvalidStatus: No job is active.
     """
     video = get_video(tenant=tenant, video_id=video_id)
-    require_action(video, VideoAction.CANCEL)
+    now = clock.now()
+    require_action(video, VideoAction.CANCEL, now=now)
     job = video.current_job
     if job is None:
         raise InvalidStatus(status=video.status, video_id=video.pk, job_id=None)
-    now = clock.now()
     failure = {} if video.published_prefix else {"failure_code": "CANCELLED", "failure_detail": ""}
     try:
         with transaction.atomic():
@@ -58,13 +60,13 @@ def cancel_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> 
         raise InvalidStatus(status=video.status, video_id=video.pk, job_id=str(job.pk)) from error
 
 
-def require_action(video: Video, action: VideoAction) -> None:
+def require_action(video: Video, action: VideoAction, *, now: datetime) -> None:
     """
     Let an action pass only when `allowed_actions` names it.
 
     Raises:
         InvalidStatus: It does not.
     """
-    if action not in actions_of(video):
+    if action not in actions_of(video, now=now):
         job_id = str(video.current_job_id) if video.current_job_id else None
         raise InvalidStatus(status=video.status, action=str(action), video_id=video.pk, job_id=job_id)

@@ -44,7 +44,7 @@ def grant_playback(
         InvalidStatus: It is not READY.
     """
     video = get_video(tenant=tenant, video_id=video_id)
-    require_action(video, VideoAction.PLAY)
+    require_action(video, VideoAction.PLAY, now=clock.now())
     expires_at = clock.now() + timedelta(seconds=settings.VIDEO_PLAYBACK_TTL_SECONDS)
     claims = PlaybackClaims(
         tenant_id=tenant.pk,

@@ -60,7 +60,7 @@ def why(options: Namespace) -> Answer:
         "position_in_line": diagnosis.position_in_line,
         "next_step": NEXT_STEP_TEXTS[diagnosis.next_step][options.language],
         "next_step_at": diagnosis.next_step_at,
-        "allowed_actions": [action.value for action in actions_of(video)],
+        "allowed_actions": [action.value for action in actions_of(video, now=wiring.clock().now())],
         "evidence": [asdict(piece) for piece in explanation.evidence],
     }
     healthy = diagnosis.verdict in HEALTHY_VERDICTS
@@ -115,7 +115,7 @@ def find_tenant(code: str) -> Tenant:
 
 
 def _dry_run(video: Video, *, action: str) -> Answer:
-    allowed = action in {allowed.value for allowed in actions_of(video)}
+    allowed = action in {allowed.value for allowed in actions_of(video, now=wiring.clock().now())}
     row = {"video_id": video.pk, "action": action, "applied": False, "allowed": allowed, "status": video.status}
     return Answer(
         rows=[row],
