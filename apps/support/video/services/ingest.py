@@ -28,7 +28,7 @@ from ..domain.errors import (
     UploadIncomplete,
 )
 from ..domain.keys import source_key
-from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName, UploadState, VideoStatus
+from ..domain.lifecycle import EventName, JobState, UploadState, VideoStatus
 from ..domain.media_types import accepted_content_type
 from ..domain.part_plan import UploadStrategy, plan_parts
 from ..domain.ports import ObjectHead, ObjectStorage
@@ -356,7 +356,8 @@ def _refuse(upload: VideoUpload, *, verdict: Refused, head: ObjectHead, actor: s
 
 def _send_again(upload: VideoUpload, *, queue: VideoSQSQueue) -> CompletedUpload:
     job = upload.video.current_job
-    if job is None or job.state not in ACTIVE_JOB_STATES or is_sent(job):
+    # A later message of the job, a retry's or a re-encode's, is the relay's alone and not due yet.
+    if upload.video.status != VideoStatus.UPLOADED or job is None or job.state != JobState.QUEUED or is_sent(job):
         raise _invalid_status(upload.video, VideoAction.COMPLETE)
     _send(job, queue=queue)
     return CompletedUpload(video=upload.video, job=job, verified=upload.verified)
