@@ -225,7 +225,7 @@ class VideoTranscodeJob(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["state_changed_at"], condition=Q(state=JobState.QUEUED), name="job_queued_age"),
             models.Index(
-                fields=["tenant", "state_changed_at", "id"],
+                fields=["tenant", "state_changed_at", "video"],
                 condition=Q(state=JobState.QUEUED),
                 name="job_queued_of_tenant",
             ),

@@ -20,6 +20,7 @@ from .video.processor import JobProcessor, ProcessingLimits
 
 log = structlog.get_logger(__name__)
 
+HAND_BACK_SECONDS = 8
 _FOLDER_PREFIX = "academy-video-worker-"
 
 
@@ -41,7 +42,9 @@ def run_worker() -> None:
         )
         consumer.start()
         stopping.wait()
-        consumer.join(timeout=12)
+        if handler.working.is_set():
+            # What it works on is handed back; an idle worker has nothing to wait for but its long poll.
+            consumer.join(timeout=HAND_BACK_SECONDS)
         log.info("worker_stopped", worker_id=handler.worker_id)
     finally:
         shutil.rmtree(work_folder, ignore_errors=True)

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='videotranscodejob',
-            index=models.Index(condition=models.Q(('state', apps.support.video.domain.lifecycle.JobState['QUEUED'])), fields=['tenant', 'state_changed_at', 'id'], name='job_queued_of_tenant'),
+            index=models.Index(condition=models.Q(('state', apps.support.video.domain.lifecycle.JobState['QUEUED'])), fields=['tenant', 'state_changed_at', 'video'], name='job_queued_of_tenant'),
         ),
         migrations.AddIndex(
             model_name='videotranscodejob',

@@ -30,9 +30,9 @@ _TENANT_HEADS = """
     FROM waiting
     LEFT JOIN running USING (tenant_id)
     CROSS JOIN LATERAL (
-        SELECT job.id, job.state_changed_at FROM video_transcode_job job
+        SELECT job.id, job.state_changed_at, job.video_id FROM video_transcode_job job
         WHERE job.state = 'QUEUED' AND job.tenant_id = waiting.tenant_id
-        ORDER BY job.state_changed_at, job.id LIMIT 3
+        ORDER BY job.state_changed_at, job.video_id LIMIT 3
     ) head
     LEFT JOIN LATERAL (
         SELECT job.started_at FROM video_transcode_job job
@@ -40,13 +40,13 @@ _TENANT_HEADS = """
         ORDER BY job.started_at DESC LIMIT 1
     ) last_turn ON true
     WHERE coalesce(running.jobs, 0) < %(limit)s
-    ORDER BY coalesce(running.jobs, 0), last_turn.started_at NULLS FIRST, head.state_changed_at, head.id
+    ORDER BY coalesce(running.jobs, 0), last_turn.started_at NULLS FIRST, head.state_changed_at, head.video_id
     LIMIT %(count)s
 """
 
 _POSITION = """
     WITH own AS (
-        SELECT count(*) FILTER (WHERE state = 'QUEUED' AND (state_changed_at, id) < (%(since)s, %(id)s)) AS ahead,
+        SELECT count(*) FILTER (WHERE state = 'QUEUED' AND (state_changed_at, video_id) < (%(since)s, %(video)s)) AS ahead,
                count(*) FILTER (WHERE state = 'RUNNING') AS running
         FROM video_transcode_job WHERE tenant_id = %(tenant)s AND state IN ('QUEUED', 'RUNNING')
     ),
@@ -85,5 +85,5 @@ def position_in_line(job: VideoTranscodeJob) -> int:
     Before it go its tenant's older jobs, and of every other tenant as many as taking turns gives it in that time.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_POSITION, {"since": job.state_changed_at, "id": job.pk, "tenant": job.tenant_id})
+        cursor.execute(_POSITION, {"since": job.state_changed_at, "video": job.video_id, "tenant": job.tenant_id})
         return int(cursor.fetchone()[0])

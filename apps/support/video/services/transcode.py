@@ -237,7 +237,7 @@ def wake_capped_job(*, tenant_id: int, now: datetime) -> None:
     if running_jobs_of(tenant_id) != settings.VIDEO_TENANT_RUNNING_LIMIT - 1:
         return
     waiting = VideoTranscodeJob.objects.for_tenant(tenant_id).filter(state=JobState.QUEUED)
-    if job := waiting.order_by("state_changed_at", "pk").first():
+    if job := waiting.order_by("state_changed_at", "video_id").first():
         add_wake_up(job=job, now=now)
 
 

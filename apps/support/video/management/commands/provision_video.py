@@ -17,5 +17,13 @@ class Command(BaseCommand):
         """Provision storage from the settings."""
         # A day later than our own deadline: the reconciler comes first, the bucket's rule is the net below it.
         abort_after_days = math.ceil(settings.VIDEO_MULTIPART_DEADLINE_SECONDS / SECONDS_PER_DAY) + 1
-        wiring.storage().provision(allowed_origins=[settings.ACADEMY_PUBLIC_ORIGIN], abort_after_days=abort_after_days)
-        self.stdout.write(f"bucket {settings.S3_BUCKET} accepts uploads from {settings.ACADEMY_PUBLIC_ORIGIN}")
+        origins = web_origins(settings.ACADEMY_PUBLIC_ORIGIN)
+        wiring.storage().provision(allowed_origins=origins, abort_after_days=abort_after_days)
+        self.stdout.write(f"bucket {settings.S3_BUCKET} accepts uploads from {' and '.join(origins)}")
+
+
+def web_origins(public_origin: str) -> list[str]:
+    """Return where our pages are opened from. On one machine people type either name of it."""
+    twins = {"//127.0.0.1:": "//localhost:", "//localhost:": "//127.0.0.1:"}
+    others = [public_origin.replace(name, twin) for name, twin in twins.items() if name in public_origin]
+    return [public_origin, *others]
