@@ -99,8 +99,7 @@ class MultipartOperations:
             parts += [_stored_part(entry) for entry in page.get("Parts", [])]
             following = page.get("NextPartNumberMarker") or 0
             if not page.get("IsTruncated") or following <= marker:
-                # SeaweedFS lists part 10,000 before part 1,000, as names sort.
-                return sorted(parts, key=lambda part: part.part_number)
+                return _current(parts)
             marker = following
 
     def complete_multipart(
@@ -163,6 +162,17 @@ class MultipartOperations:
 
     def _presign_public(self, method: str, params: dict[str, object], expires_seconds: float) -> str:
         raise NotImplementedError
+
+
+def _current(parts: list[StoredPart]) -> list[StoredPart]:
+    """
+    Return one entry for each part, by number.
+
+    SeaweedFS also lists what a part sent again has replaced, and part 10,000 before part 1,000, as names sort.
+    """
+    newest_last = sorted(parts, key=lambda part: part.modified_at)
+    by_number = {part.part_number: part for part in newest_last}
+    return [by_number[number] for number in sorted(by_number)]
 
 
 def _stored_part(entry: Any) -> StoredPart:
