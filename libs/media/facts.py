@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+# As ffprobe names them: top or bottom field first, coded and shown.
+INTERLACED_ORDERS = frozenset({"tt", "bb", "tb", "bt"})
 
 
 class MediaRejected(Exception):
@@ -45,6 +47,10 @@ class VideoStreamFacts:
     rotation_degrees: int
     frames_per_second: float
     color_transfer: str
+    start_seconds: float = 0.0
+    bit_rate: int = 0
+    is_interlaced: bool = False
+    has_square_pixels: bool = True
 
     @property
     def is_hdr(self) -> bool:
@@ -60,6 +66,8 @@ class AudioStreamFacts:
     codec: str
     channels: int
     sample_rate: int
+    profile: str = ""
+    start_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +164,10 @@ def _picture_facts(stream: Mapping[str, Any]) -> VideoStreamFacts:
         rotation_degrees=rotation,
         frames_per_second=_ratio(stream.get("avg_frame_rate")) or _ratio(stream.get("r_frame_rate")) or 30.0,
         color_transfer=stream.get("color_transfer", ""),
+        start_seconds=_number(stream.get("start_time")) or 0.0,
+        bit_rate=int(_number(stream.get("bit_rate")) or 0),
+        is_interlaced=stream.get("field_order", "progressive") in INTERLACED_ORDERS,
+        has_square_pixels=_pixel_aspect(stream) == 1.0,
     )
 
 
@@ -165,6 +177,8 @@ def _sound_facts(stream: Mapping[str, Any]) -> AudioStreamFacts:
         codec=stream.get("codec_name", ""),
         channels=int(stream.get("channels", 0)),
         sample_rate=int(stream.get("sample_rate", 0)),
+        profile=str(stream.get("profile", "")),
+        start_seconds=_number(stream.get("start_time")) or 0.0,
     )
 
 

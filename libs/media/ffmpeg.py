@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .binaries import find_binary
-from .process import ProcessLimits, ProcessResult, Watch, run_process
+from .process import BytesHandler, LineHandler, ProcessLimits, ProcessResult, Watch, run_process
 
 OnProgress = Callable[[float], None]
 
@@ -66,13 +66,38 @@ class Ffmpeg:
             EncodeFailed: It ended with an error.
             ProcessStopped: We ended it (deadline, stall, abort).
         """
-        argv = [
-            find_binary("ffmpeg", configured=self.ffmpeg_path),
-            "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-progress", "pipe:1", "-y",
-            *arguments,
-        ]  # fmt: skip
-        limits = ProcessLimits(cpu_seconds=self.cpu_seconds, file_size_bytes=self.largest_file_bytes)
-        result = run_process(argv, limits=limits, watch=watch, on_line=_progress_reader(on_progress), cwd=str(cwd))
+        return self._run(
+            ["-progress", "pipe:1", *arguments], watch=watch, cwd=cwd, on_line=_progress_reader(on_progress)
+        )
+
+    def stream(self, arguments: Sequence[str], *, watch: Watch, cwd: Path, on_bytes: BytesHandler) -> ProcessResult:
+        """
+        Run ffmpeg with an output `pipe:1`, and hand its bytes on as they come. It waits while they are being taken.
+
+        Raises:
+            EncodeFailed, ProcessStopped: As `run` says.
+            Exception: What `on_bytes` raised.
+        """
+        return self._run(arguments, watch=watch, cwd=cwd, on_bytes=on_bytes)
+
+    def _run(
+        self,
+        arguments: Sequence[str],
+        *,
+        watch: Watch,
+        cwd: Path,
+        on_line: LineHandler | None = None,
+        on_bytes: BytesHandler | None = None,
+    ) -> ProcessResult:
+        program = find_binary("ffmpeg", configured=self.ffmpeg_path)
+        result = run_process(
+            [program, "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y", *arguments],
+            limits=ProcessLimits(cpu_seconds=self.cpu_seconds, file_size_bytes=self.largest_file_bytes),
+            watch=watch,
+            on_line=on_line,
+            on_bytes=on_bytes,
+            cwd=str(cwd),
+        )
         if result.returncode != 0:
             raise _failure(result)
         return result

@@ -1,8 +1,6 @@
 """Reading a container's facts from a URL, with a hostile file in mind."""
 
 import json
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +8,8 @@ import certifi
 
 from .binaries import find_binary
 from .facts import MediaFacts, MediaLimits, MediaRejected, facts_from, judge
+from .http_source import HttpSource, SourceChanged, SourceGone, SourceUnreadable
+from .mp4_index import KeyFrameIndex, read_key_frames
 from .process import ProcessDeadlinePassed, ProcessLimits, ProcessResult, Watch, run_process
 from .sniff import SNIFF_BYTES, Signature, is_fragmented, signature_of
 
@@ -57,18 +57,6 @@ class ProbeCrashed(Exception):
     """ffprobe died of a signal or answered nonsense. Nothing is known of the file."""
 
 
-class SourceUnreadable(Exception):
-    """Storage did not hand out the bytes. Nothing is known of the file."""
-
-
-class SourceChanged(SourceUnreadable):
-    """The object is not the one that was pinned (412 to If-Match)."""
-
-
-class SourceGone(SourceUnreadable):
-    """The object is not there any more (404)."""
-
-
 def input_options(*, url: str, if_match_etag: str | None) -> list[str]:
     """Return the options that stand before `-i` wherever one of our sources is opened, for probe and encode alike."""
     options = [
@@ -102,13 +90,25 @@ class FfprobeProber:
             ProbeCrashed: ffprobe failed in a way that says nothing of the file.
             SourceUnreadable: Storage failed; `SourceChanged` and `SourceGone` say more.
         """
-        source = _HttpSource(url, if_match_etag=if_match_etag, timeout_seconds=timeout_seconds)
+        source = HttpSource(url, if_match_etag=if_match_etag, timeout_seconds=timeout_seconds)
         head = source.read(0, SNIFF_BYTES)
         signature = signature_of(head)
         _refuse_what_is_no_media(signature, head)
         fragmented = signature is Signature.ISO_BMFF and is_fragmented(source.read, size_bytes=source.size_bytes)
         report = self._run(url, timeout_seconds=timeout_seconds, if_match_etag=if_match_etag, fragmented=fragmented)
         return judge(facts_from(report, fragmented=fragmented), limits=self.limits)
+
+    def key_frames(self, *, url: str, timeout_seconds: float, if_match_etag: str | None = None) -> KeyFrameIndex | None:
+        """
+        Return when the key frames of an MP4 or MOV source are shown, or None where that is not to be had cheaply.
+
+        Raises:
+            SourceUnreadable: Storage failed.
+        """
+        source = HttpSource(url, if_match_etag=if_match_etag, timeout_seconds=timeout_seconds)
+        if signature_of(source.read(0, SNIFF_BYTES)) is not Signature.ISO_BMFF:
+            return None
+        return read_key_frames(source.read, size_bytes=source.size_bytes)
 
     def _run(self, url: str, *, timeout_seconds: float, if_match_etag: str | None, fragmented: bool) -> dict[str, Any]:
         argv = [
@@ -125,36 +125,6 @@ class FfprobeProber:
         except ProcessDeadlinePassed as error:
             raise ProbeTimeout(str(error)) from error
         return _report_of(result)
-
-
-class _HttpSource:
-    """Reads ranges of an object, and counts as storage when it fails."""
-
-    def __init__(self, url: str, *, if_match_etag: str | None, timeout_seconds: float) -> None:
-        self._url = url
-        self._etag = if_match_etag
-        self._timeout_seconds = timeout_seconds
-        self.size_bytes = 0
-
-    def read(self, offset: int, length: int) -> bytes:
-        headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
-        if self._etag:
-            headers["If-Match"] = f'"{self._etag}"'
-        request = urllib.request.Request(self._url, headers=headers)  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=self._timeout_seconds) as answer:  # noqa: S310
-                self.size_bytes = int(answer.headers.get("Content-Range", "/0").rpartition("/")[2])
-                body: bytes = answer.read(length)
-                return body
-        except urllib.error.HTTPError as error:
-            raise _source_error(error.code) from error
-        except OSError as error:
-            raise SourceUnreadable(str(error)) from error
-
-
-def _source_error(status: int) -> SourceUnreadable:
-    known = {404: SourceGone, 412: SourceChanged}
-    return known.get(status, SourceUnreadable)(f"storage answered {status}")
 
 
 def _refuse_what_is_no_media(signature: Signature, head: bytes) -> None:

@@ -15,10 +15,12 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _STDERR_TAIL_BYTES = 16_384
 _POLL_SECONDS = 0.05
+_READ_BYTES = 1024 * 1024
 
 _SIGNED_QUERY = re.compile(r"(https?://[^\s?]+)\?[^\s'\"]+")
 
 LineHandler = Callable[[str], None]
+BytesHandler = Callable[[bytes], None]
 
 
 class ProcessStopped(Exception):
@@ -70,7 +72,7 @@ class Watch:
 
     Args:
         deadline_seconds: From the start.
-        stall_seconds: Without a line on standard output; None does not watch for it.
+        stall_seconds: Without anything on standard output; None does not watch for it.
         should_stop: Asked several times a second.
     """
 
@@ -85,6 +87,7 @@ def run_process(
     limits: ProcessLimits,
     watch: Watch,
     on_line: LineHandler | None = None,
+    on_bytes: BytesHandler | None = None,
     cwd: str | None = None,
 ) -> ProcessResult:
     """
@@ -92,10 +95,13 @@ def run_process(
 
     Args:
         on_line: Called with each line of standard output, which is then not collected.
+        on_bytes: The same for standard output that is no text. The program waits while it runs.
 
     Raises:
         ProcessDeadlinePassed, ProcessStalled, ProcessAborted: We killed it and everything it had started.
+        Exception: What a handler raised; the program has been killed.
     """
+    parent = os.getpid()
     with subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -104,26 +110,31 @@ def run_process(
         start_new_session=True,
         cwd=cwd,
         # Only system calls on preloaded code: safe between fork and exec although other threads run.
-        preexec_fn=lambda: _bind_to_parent(limits),  # noqa: PLW1509
+        preexec_fn=lambda: _bind_to_parent(parent, limits),  # noqa: PLW1509
     ) as process:
-        output = _Output(process, on_line=on_line)
+        output = _Output(process, on_line=on_line, on_bytes=on_bytes)
         try:
             _wait(process, watch=watch, output=output)
         finally:
             _kill_group(process)
-            output.join()
+            output.join(timeout_seconds=1)
         return ProcessResult(returncode=process.returncode, stdout=output.stdout(), stderr=output.stderr())
 
 
 class _Output:
     """Reads both pipes, so that neither can fill up and block the program."""
 
-    def __init__(self, process: subprocess.Popen[bytes], *, on_line: LineHandler | None) -> None:
-        self.last_line_at = time.monotonic()
+    def __init__(
+        self, process: subprocess.Popen[bytes], *, on_line: LineHandler | None, on_bytes: BytesHandler | None
+    ) -> None:
+        self.failure: Exception | None = None
+        self._last_sign_at = time.monotonic()
+        self._is_handling = False
         self._collected: list[bytes] = []
         self._errors = b""
         self._process = process
         self._on_line = on_line
+        self._on_bytes = on_bytes
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_output, self._read_errors)]
         for thread in self._threads:
             thread.start()
@@ -135,14 +146,41 @@ class _Output:
         """Return the end of what it said, without the signatures of the URLs that it read."""
         return _SIGNED_QUERY.sub(r"\1", self._errors.decode(errors="replace").strip())
 
-    def join(self) -> None:
+    def join(self, *, timeout_seconds: float) -> None:
+        """Wait until what is left in the pipes of a dead program has been read and handled."""
         for thread in self._threads:
-            thread.join(timeout=5)
+            thread.join(timeout=timeout_seconds)
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether there may be more to come."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    def silent_seconds(self) -> float:
+        """Return for how long nothing has come. A handler that is at work holds the program up, which is no silence."""
+        return 0.0 if self._is_handling else time.monotonic() - self._last_sign_at
+
+    def raise_failure(self) -> None:
+        """Raise what a handler raised."""
+        if self.failure is not None:
+            raise self.failure
 
     def _read_output(self) -> None:
+        try:
+            self._hand_on()
+        except Exception as error:  # noqa: BLE001 - raised again in the thread that waits
+            self.failure = error
+
+    def _hand_on(self) -> None:
         assert self._process.stdout is not None  # noqa: S101
+        if self._on_bytes is not None:
+            while content := self._process.stdout.read1(_READ_BYTES):  # type: ignore[attr-defined]
+                self._is_handling = True
+                self._on_bytes(content)
+                self._last_sign_at, self._is_handling = time.monotonic(), False
+            return
         for line in self._process.stdout:
-            self.last_line_at = time.monotonic()
+            self._last_sign_at = time.monotonic()
             if self._on_line is None:
                 self._collected.append(line)
             else:
@@ -155,20 +193,28 @@ class _Output:
 
 
 def _wait(process: subprocess.Popen[bytes], *, watch: Watch, output: _Output) -> None:
+    """Return when the program has ended and all that it said has been handled."""
     deadline = time.monotonic() + watch.deadline_seconds
-    while True:
-        try:
-            process.wait(timeout=_POLL_SECONDS)
-        except subprocess.TimeoutExpired:
-            now = time.monotonic()
-        else:
-            return
+    while not _has_ended(process, output):
+        output.raise_failure()
         if watch.should_stop is not None and watch.should_stop():
             raise ProcessAborted("its caller wants it no longer", stderr=output.stderr())
-        if now > deadline:
+        if time.monotonic() > deadline:
             raise ProcessDeadlinePassed(f"ran for over {watch.deadline_seconds:.0f} s", stderr=output.stderr())
-        if watch.stall_seconds is not None and now - output.last_line_at > watch.stall_seconds:
+        if watch.stall_seconds is not None and output.silent_seconds() > watch.stall_seconds:
             raise ProcessStalled(f"no progress for {watch.stall_seconds:.0f} s", stderr=output.stderr())
+    output.raise_failure()
+
+
+def _has_ended(process: subprocess.Popen[bytes], output: _Output) -> bool:
+    try:
+        process.wait(timeout=_POLL_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    # Whatever it has started holds its pipes open.
+    _kill_group(process)
+    output.join(timeout_seconds=_POLL_SECONDS)
+    return not output.is_open
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -179,9 +225,11 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _bind_to_parent(limits: ProcessLimits) -> None:
+def _bind_to_parent(parent: int, limits: ProcessLimits) -> None:
     # Without this, kill -9 of a worker leaves its ffmpeg running: prctl(2).
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # It died between fork and prctl, and its death will not be told again.
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_size_bytes, limits.file_size_bytes))
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))

@@ -1,0 +1,60 @@
+"""Reading ranges of an object over HTTP, without a demuxer."""
+
+import http.client
+import urllib.error
+import urllib.request
+
+
+class SourceUnreadable(Exception):
+    """Storage did not hand out the bytes. Nothing is known of the file."""
+
+
+class SourceChanged(SourceUnreadable):
+    """The object is not the one that was pinned (412 to If-Match)."""
+
+
+class SourceGone(SourceUnreadable):
+    """The object is not there any more (404)."""
+
+
+class HttpSource:
+    """
+    An object behind a presigned URL.
+
+    `size_bytes` is known after the first read.
+    """
+
+    def __init__(self, url: str, *, if_match_etag: str | None, timeout_seconds: float) -> None:
+        self._url = url
+        self._etag = if_match_etag
+        self._timeout_seconds = timeout_seconds
+        self.size_bytes = 0
+
+    def read(self, offset: int, length: int) -> bytes:
+        """
+        Return up to `length` bytes: fewer at the object's end.
+
+        Raises:
+            SourceUnreadable: Storage failed; `SourceChanged` and `SourceGone` say more.
+        """
+        headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        if self._etag:
+            headers["If-Match"] = f'"{self._etag}"'
+        request = urllib.request.Request(self._url, headers=headers)  # noqa: S310
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout_seconds) as answer:  # noqa: S310
+                if offset and answer.status != http.client.PARTIAL_CONTENT:
+                    raise SourceUnreadable("storage does not serve ranges")
+                self.size_bytes = int(answer.headers.get("Content-Range", "/0").rpartition("/")[2])
+                body: bytes = answer.read(length)
+                return body
+        except urllib.error.HTTPError as error:
+            raise source_error(error.code) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise SourceUnreadable(str(error)) from error
+
+
+def source_error(status: int) -> SourceUnreadable:
+    """Return what a status that is no success means."""
+    known = {404: SourceGone, 412: SourceChanged}
+    return known.get(status, SourceUnreadable)(f"storage answered {status}")

@@ -1,0 +1,215 @@
+"""Clips made by the real ffmpeg, and what tests ask of media."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from libs.media.binaries import find_binary
+
+SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
+FAST_H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """What a tool said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_ffmpeg(*arguments: str, cwd: Path | None = None) -> Ran:
+    """Run ffmpeg, which must succeed."""
+    ran = try_ffmpeg(*arguments, cwd=cwd)
+    assert ran.returncode == 0, ran.stderr
+    return ran
+
+
+def try_ffmpeg(*arguments: str, cwd: Path | None = None) -> Ran:
+    """Run ffmpeg and return how it ended; only errors are in `stderr`."""
+    argv = [find_binary("ffmpeg", configured=None), "-hide_banner", "-nostdin", "-v", "error", "-y", *arguments]
+    return _run(argv, cwd=cwd)
+
+
+def probe_report(path: Path | str, *options: str) -> dict[str, Any]:
+    """Return what ffprobe says of a file or playlist."""
+    argv = [find_binary("ffprobe", configured=None), "-v", "error", "-allowed_extensions", "ALL"]
+    if not str(path).endswith(".m3u8"):
+        argv = argv[:3]
+    ran = _run([*argv, *(options or ("-show_format", "-show_streams")), "-of", "json", str(path)])
+    assert ran.returncode == 0, ran.stderr
+    report: dict[str, Any] = json.loads(ran.stdout)
+    return report
+
+
+def frame_times(path: Path, *, stream: str = "v:0") -> list[float]:
+    """Return the presentation times of a stream's packets in seconds, in order."""
+    report = probe_report(path, "-select_streams", stream, "-show_entries", "packet=pts_time")
+    return sorted(float(packet["pts_time"]) for packet in report["packets"] if "pts_time" in packet)
+
+
+def key_frame_times(path: Path) -> list[float]:
+    """Return the presentation times of key frames in seconds."""
+    report = probe_report(path, "-select_streams", "v:0", "-show_entries", "packet=pts_time,flags")
+    return [float(packet["pts_time"]) for packet in report["packets"] if "K" in packet["flags"]]
+
+
+def mean_luma(picture: Path) -> float:
+    """Return the average brightness of a picture, 0 to 255."""
+    raw = picture.with_suffix(".gray")
+    run_ffmpeg("-i", str(picture), "-vf", "scale=1:1:flags=area,format=gray", "-f", "rawvideo", str(raw))
+    return float(raw.read_bytes()[0])
+
+
+def _run(argv: list[str], *, cwd: Path | None = None) -> Ran:
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, errors="replace", timeout=120, cwd=cwd)
+    return Ran(returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
+
+
+@cache
+def clip_folder() -> Path:
+    """Return the folder of this session's clips."""
+    folder = Path(tempfile.mkdtemp(prefix="academy-video-clips-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def moving_picture(*, seconds: float, size: str, rate: float | str) -> tuple[str, ...]:
+    """Return input options of a picture that changes with every frame."""
+    return ("-f", "lavfi", "-i", f"testsrc2=duration={seconds}:size={size}:rate={rate}")
+
+
+def _landscape(path: Path) -> None:
+    run_ffmpeg(*moving_picture(seconds=9, size="1280x720", rate=10), *SOUND, "-t", "9", *FAST_H264, str(path))
+
+
+def _small(path: Path) -> None:
+    run_ffmpeg(*moving_picture(seconds=6, size="640x360", rate=15), *SOUND, "-t", "6", *FAST_H264, str(path))
+
+
+def _portrait(path: Path) -> None:
+    run_ffmpeg(*moving_picture(seconds=3, size="360x640", rate=10), *SOUND, "-t", "3", *FAST_H264, str(path))
+
+
+def _rotated(path: Path) -> None:
+    run_ffmpeg("-display_rotation", "90", "-i", str(clip("small")), "-c", "copy", str(path))
+
+
+def _odd(path: Path) -> None:
+    picture = moving_picture(seconds=3, size="641x363", rate=10)
+    run_ffmpeg(*picture, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p", str(path))
+
+
+def _wide_pixels(path: Path) -> None:
+    picture = moving_picture(seconds=3, size="720x576", rate=25)
+    run_ffmpeg(*picture, "-vf", "setsar=64/45", *FAST_H264, str(path))
+
+
+def _silent(path: Path) -> None:
+    run_ffmpeg(*moving_picture(seconds=3, size="320x180", rate=10), *FAST_H264, str(path))
+
+
+def _long_sound(path: Path) -> None:
+    picture = moving_picture(seconds=4, size="320x180", rate=10)
+    run_ffmpeg(*picture, "-t", "9", *SOUND, "-map", "0", "-map", "1", "-t", "9", *FAST_H264, str(path))
+
+
+def _short_sound(path: Path) -> None:
+    picture = moving_picture(seconds=9, size="320x180", rate=10)
+    run_ffmpeg(*picture, "-t", "3", *SOUND, "-map", "0", "-map", "1", *FAST_H264, str(path))
+
+
+def _tiny(path: Path) -> None:
+    run_ffmpeg(*moving_picture(seconds=2, size="64x48", rate=10), *SOUND, "-t", "2", *FAST_H264, str(path))
+
+
+def _fragmented(path: Path) -> None:
+    run_ffmpeg("-i", str(clip("small")), "-c", "copy", "-movflags", "frag_keyframe+empty_moov", str(path))
+
+
+def _moov_first(path: Path) -> None:
+    run_ffmpeg("-i", str(clip("small")), "-c", "copy", "-movflags", "+faststart", str(path))
+
+
+def _webm(path: Path) -> None:
+    picture = moving_picture(seconds=3, size="320x180", rate=10)
+    vp8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
+    # As a browser's recorder writes it: live, so without a duration.
+    run_ffmpeg(*picture, *SOUND, "-t", "3", *vp8, "-f", "webm", "-live", "1", str(path))
+
+
+def _black_then_bright(path: Path) -> None:
+    black = ("-f", "lavfi", "-i", "color=black:size=320x180:rate=10:duration=10")
+    bright = moving_picture(seconds=4, size="320x180", rate=10)
+    run_ffmpeg(*black, *bright, "-filter_complex", "[0][1]concat=n=2", *FAST_H264, str(path))
+
+
+def _many_streams(path: Path) -> None:
+    maps = [part for _ in range(39) for part in ("-map", "1")]
+    picture = moving_picture(seconds=1, size="64x48", rate=5)
+    run_ffmpeg(*picture, "-t", "1", *SOUND, "-map", "0", *maps, "-t", "1", *FAST_H264, "-c:a", "aac", str(path))
+
+
+def _huge_picture(path: Path) -> None:
+    picture = ("-f", "lavfi", "-i", "color=gray:size=16000x8200:rate=1:duration=1")
+    run_ffmpeg(*picture, "-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-f", "mov", str(path))
+
+
+def _endless(path: Path) -> None:
+    picture = moving_picture(seconds=2, size="64x48", rate=2)
+    late = ("-vf", "settb=1/1000,setpts=N*50000000", "-fps_mode", "passthrough", "-enc_time_base", "1/1000")
+    run_ffmpeg(*picture, *late, "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-f", "matroska", str(path))
+
+
+_MAKERS: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "landscape": ("mp4", _landscape),
+    "small": ("mp4", _small),
+    "portrait": ("mp4", _portrait),
+    "rotated": ("mp4", _rotated),
+    "odd": ("mp4", _odd),
+    "wide_pixels": ("mp4", _wide_pixels),
+    "silent": ("mp4", _silent),
+    "long_sound": ("mp4", _long_sound),
+    "short_sound": ("mp4", _short_sound),
+    "tiny": ("mp4", _tiny),
+    "fragmented": ("mp4", _fragmented),
+    "moov_first": ("mp4", _moov_first),
+    "webm": ("webm", _webm),
+    "black_then_bright": ("mp4", _black_then_bright),
+    "many_streams": ("mp4", _many_streams),
+    "huge_picture": ("mov", _huge_picture),
+    "endless": ("mkv", _endless),
+}
+
+
+@cache
+def clip(name: str) -> Path:
+    """Return a clip of `_MAKERS`, made when first asked for."""
+    extension, make = _MAKERS[name]
+    path = clip_folder() / f"{name}.{extension}"
+    make(path)
+    return path
+
+
+def cut(path: Path, *, share: float) -> bytes:
+    """Return the first part of a file, as an upload that stopped half-way would have left it."""
+    body = path.read_bytes()
+    return body[: int(len(body) * share)]
+
+
+def flipped(path: Path, *, every_bytes: int, after_bytes: int) -> bytes:
+    """Return a file's bytes with one bit in `every_bytes` turned over, the head left whole."""
+    body = bytearray(path.read_bytes())
+    for position in range(after_bytes, len(body), every_bytes):
+        body[position] ^= 0x10
+    return bytes(body)
