@@ -46,7 +46,9 @@ _TENANT_HEADS = """
 
 _POSITION = """
     WITH own AS (
-        SELECT count(*) FILTER (WHERE state = 'QUEUED' AND (state_changed_at, video_id) < (%(since)s, %(video)s)) AS ahead,
+        SELECT count(*) FILTER (
+                   WHERE state = 'QUEUED' AND (state_changed_at, video_id) < (%(since)s, %(video)s)
+               ) AS ahead,
                count(*) FILTER (WHERE state = 'RUNNING') AS running
         FROM video_transcode_job WHERE tenant_id = %(tenant)s AND state IN ('QUEUED', 'RUNNING')
     ),
