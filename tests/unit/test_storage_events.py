@@ -64,7 +64,8 @@ def test_what_r2_deletes_has_not_arrived() -> None:
 @pytest.mark.parametrize(
     "body",
     ["", "{", "[]", "7", "null", "{}", '{"Records": 1}', '{"Records": [1]}', '{"Records": [{}]}', "[" * 5000,
-     '{"Records": [{"eventName": "ObjectCreated:Put", "s3": {}}]}', '{"Records": [{"eventName": 1}]}', '{"action": []}'],
+     '{"Records": [{"eventName": "ObjectCreated:Put", "s3": {}}]}', '{"Records": [{"eventName": 1}]}',
+     '{"action": []}'],
 )  # fmt: skip
 def test_what_is_no_event_says_so(body: str) -> None:
     with pytest.raises(UnreadableEvent):
