@@ -354,6 +354,12 @@ class TestCancelAndRetry:
         assert str(job.pk) in pipeline.claim(video).output_prefix
         assert VideoTranscodeJob.objects.for_tenant(pipeline.tenant).get(pk=old.pk).state == old.state
 
+    def test_the_relay_sends_a_retry_at_once(self, pipeline: Pipeline) -> None:
+        """To the person who pressed the button: nobody else is going to send it."""
+        job = pipeline.retry(pipeline.failed())
+        (message,) = messages_of(job)
+        assert (message.due_at, message.sent_at) == (NOON, None)
+
     @pytest.mark.parametrize("state", ["pending", "expired", "refused", "uploaded", "processing", "retry_wait"])
     def test_retry_is_refused_where_a_job_is_active_or_there_is_no_source(self, pipeline: Pipeline, state: str) -> None:
         video = pipeline.in_state(state)

@@ -35,7 +35,7 @@ def retry_video(*, tenant: Tenant, video_id: int, actor: str, queue: VideoSQSQue
         video = get_video(tenant=tenant, video_id=video_id)
         require_action(video, VideoAction.RETRY, now=clock.now())
         project(video=video, now=clock.now(), video_fields=CLEAN_SLATE)
-        return queue.create_job_and_enqueue(video, actor=actor)
+        return queue.create_job_and_enqueue(video, actor=actor, caller_sends=False)
 
 
 def cancel_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> VideoTranscodeJob:

@@ -44,12 +44,13 @@ class VideoSQSQueue:
         self._queue = queue
         self._clock = clock
 
-    def create_job_and_enqueue(self, video: Video, *, actor: str) -> VideoTranscodeJob:
+    def create_job_and_enqueue(self, video: Video, *, actor: str, caller_sends: bool = True) -> VideoTranscodeJob:
         """
         Add a job and its outbox row to the caller's transaction. Nothing is sent.
 
         Args:
             video: Locked by the caller, its source accepted, with no active job.
+            caller_sends: The caller means to `enqueue_by_job` after the commit, and the relay leaves the row to them.
 
         Raises:
             JobPreconditionFailed: The video is neither UPLOADED nor a READY one to be encoded again.
@@ -66,7 +67,8 @@ class VideoSQSQueue:
             created_at=now,
             max_attempts=settings.VIDEO_MAX_ATTEMPTS,
         )
-        add_wake_up(job=job, now=now, sender_grace=timedelta(seconds=settings.VIDEO_SEND_TIMEOUT_SECONDS + 1))
+        grace_seconds = settings.VIDEO_SEND_TIMEOUT_SECONDS + 1 if caller_sends else 0
+        add_wake_up(job=job, now=now, sender_grace=timedelta(seconds=grace_seconds))
         record_event(video=video, event=EventName.JOB_CREATED, actor=actor, now=now, job=job)
         project(video=video, now=now, video_fields={"current_job": job})
         return job
