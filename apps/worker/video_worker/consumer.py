@@ -12,7 +12,8 @@ from .handle import MessageHandler, Outcome
 
 log = structlog.get_logger(__name__)
 
-LONG_POLL_SECONDS = 10
+# A worker that is told to stop waits for its poll's answer, so this is also how long an idle one takes to stop.
+LONG_POLL_SECONDS = 5
 PAUSE_SECONDS = 2.0
 
 

@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -70,22 +70,13 @@ class MessageHandler:
     lease_seconds: float
     work_folder: Path
     stopping: threading.Event
-    working: threading.Event = field(default_factory=threading.Event)
-    """Set while a message is handled."""
 
     def handle(self, received: ReceivedMessage) -> Outcome:
         """Do what a message asks for and return what was done. A message that is not deleted comes again."""
-        self.working.set()
-        try:
-            if self.stopping.is_set():
-                # It came with the last answer of the long poll: somebody else's, at once.
-                self._hide(received, 0)
-                return Outcome.HANDED_BACK
-            return self._handle(received)
-        finally:
-            self.working.clear()
-
-    def _handle(self, received: ReceivedMessage) -> Outcome:
+        if self.stopping.is_set():
+            # It came with the last answer of the long poll: somebody else's, at once.
+            self._hide(received, 0)
+            return Outcome.HANDED_BACK
         try:
             message = TranscodeMessage.parse(received.body)
         except UnreadableMessage as error:

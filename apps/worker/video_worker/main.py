@@ -42,9 +42,8 @@ def run_worker() -> None:
         )
         consumer.start()
         stopping.wait()
-        if handler.working.is_set():
-            # What it works on is handed back; an idle worker has nothing to wait for but its long poll.
-            consumer.join(timeout=HAND_BACK_SECONDS)
+        # An idle worker waits for its long poll's answer too: SQS would hand a message to a poll that nobody reads.
+        consumer.join(timeout=HAND_BACK_SECONDS)
         log.info("worker_stopped", worker_id=handler.worker_id)
     finally:
         shutil.rmtree(work_folder, ignore_errors=True)
