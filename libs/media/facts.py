@@ -48,6 +48,7 @@ class VideoStreamFacts:
     frames_per_second: float
     color_transfer: str
     start_seconds: float = 0.0
+    duration_seconds: float | None = None
     bit_rate: int = 0
     is_interlaced: bool = False
     has_square_pixels: bool = True
@@ -68,6 +69,7 @@ class AudioStreamFacts:
     sample_rate: int
     profile: str = ""
     start_seconds: float = 0.0
+    duration_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +101,8 @@ def facts_from(report: Mapping[str, Any], *, fragmented: bool) -> MediaFacts:
         bit_rate=int(_number(container.get("bit_rate")) or 0),
         stream_count=len(streams),
         fragmented=fragmented,
-        video=_picture_facts(picture) if picture else None,
-        audio=_sound_facts(sound) if sound else None,
+        video=_picture_facts(picture, fragmented=fragmented) if picture else None,
+        audio=_sound_facts(sound, fragmented=fragmented) if sound else None,
     )
 
 
@@ -144,7 +146,7 @@ def _is_picture(stream: Mapping[str, Any]) -> bool:
     return stream.get("codec_type") == "video" and not stream.get("disposition", {}).get("attached_pic")
 
 
-def _picture_facts(stream: Mapping[str, Any]) -> VideoStreamFacts:
+def _picture_facts(stream: Mapping[str, Any], *, fragmented: bool) -> VideoStreamFacts:
     coded_width, coded_height = int(stream.get("width", 0)), int(stream.get("height", 0))
     rotation = _rotation(stream)
     width, height = max(1, round(coded_width * _pixel_aspect(stream))), coded_height
@@ -165,13 +167,14 @@ def _picture_facts(stream: Mapping[str, Any]) -> VideoStreamFacts:
         frames_per_second=_ratio(stream.get("avg_frame_rate")) or _ratio(stream.get("r_frame_rate")) or 30.0,
         color_transfer=stream.get("color_transfer", ""),
         start_seconds=_number(stream.get("start_time")) or 0.0,
+        duration_seconds=None if fragmented else _number(stream.get("duration")),
         bit_rate=int(_number(stream.get("bit_rate")) or 0),
         is_interlaced=stream.get("field_order", "progressive") in INTERLACED_ORDERS,
         has_square_pixels=_pixel_aspect(stream) == 1.0,
     )
 
 
-def _sound_facts(stream: Mapping[str, Any]) -> AudioStreamFacts:
+def _sound_facts(stream: Mapping[str, Any], *, fragmented: bool) -> AudioStreamFacts:
     return AudioStreamFacts(
         index=int(stream["index"]),
         codec=stream.get("codec_name", ""),
@@ -179,6 +182,7 @@ def _sound_facts(stream: Mapping[str, Any]) -> AudioStreamFacts:
         sample_rate=int(stream.get("sample_rate", 0)),
         profile=str(stream.get("profile", "")),
         start_seconds=_number(stream.get("start_time")) or 0.0,
+        duration_seconds=None if fragmented else _number(stream.get("duration")),
     )
 
 

@@ -19,16 +19,27 @@ _SOURCE_FAILURES = (
     "Stream ends prematurely",
     "Failed to resolve",
 )
+_EMPTY_OUTPUTS = (
+    "Output file is empty",
+    "Nothing was written into output file",
+    "No filtered frames for output stream",
+)
+_DECODE_FAILURES = (
+    "error while decoding",
+    "Error submitting packet to decoder",
+    "corrupt decoded frame",
+    "concealing",
+    "Invalid NAL unit size",
+    "Invalid data found when processing input",
+)
 _FILE_FAILURES = (
+    *_EMPTY_OUTPUTS,
     "Invalid data found when processing input",
     "moov atom not found",
     "whitelist",
     "could not find codec parameters",
     "does not contain any stream",
     "matches no streams",
-    "Output file is empty",
-    "Nothing was written into output file",
-    "No filtered frames for output stream",
     "Error while decoding",
 )
 
@@ -101,6 +112,16 @@ class Ffmpeg:
         if result.returncode != 0:
             raise _failure(result)
         return result
+
+
+def is_empty_output(failure: EncodeFailed) -> bool:
+    """Tell whether ffmpeg failed for want of a single frame to encode."""
+    return any(sign in failure.detail for sign in _EMPTY_OUTPUTS)
+
+
+def decoding_failed(stderr: str) -> bool:
+    """Tell whether pictures or sound of the source could not all be decoded."""
+    return any(sign in stderr for sign in _DECODE_FAILURES)
 
 
 def source_failed(stderr: str) -> bool:

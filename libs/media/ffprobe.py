@@ -141,6 +141,9 @@ def _report_of(result: ProcessResult) -> dict[str, Any]:
         raise kind(result.stderr[-300:])
     if result.returncode < 0:
         raise ProbeCrashed(f"ffprobe died of signal {-result.returncode}")
+    if "exceeds specified max pixel count" in result.stderr:
+        # It goes on without the picture's size, and ends well.
+        raise MediaRejected(cause_code="INPUT_TOO_MANY_PIXELS", detail=result.stderr[-300:])
     if result.returncode != 0:
         raise _rejection(result.stderr)
     try:

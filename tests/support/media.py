@@ -5,9 +5,10 @@ from __future__ import annotations
 import atexit
 import json
 import shutil
+import struct
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -64,6 +65,42 @@ def key_frame_times(path: Path) -> list[float]:
     return [float(packet["pts_time"]) for packet in report["packets"] if "K" in packet["flags"]]
 
 
+def shown_frames(path: Path) -> list[float]:
+    """
+    Return when the samples of a fragmented file with one track are shown, in seconds, in order.
+
+    Read from the boxes: ffprobe moves samples whose composition offset is negative, players do not.
+    """
+    content = path.read_bytes()
+    at = content.index(b"mdhd") + 4
+    timescale = struct.unpack_from(">I", content, at + (20 if content[at] else 12))[0]
+    times: list[float] = []
+    position = content.find(b"moof")
+    while position >= 0:
+        tfhd, tfdt, trun = (content.index(kind, position) + 4 for kind in (b"tfhd", b"tfdt", b"trun"))
+        flags = int.from_bytes(content[tfhd + 1 : tfhd + 4], "big")
+        assert flags & 0x09 == 0x08, "a base offset, or no duration"
+        default = struct.unpack_from(">I", content, tfhd + (12 if flags & 0x02 else 8))[0]
+        decoded = struct.unpack_from(">Q", content, tfdt + 4)[0]
+        for duration, offset in _samples(content, trun, default=default):
+            times.append((decoded + offset) / timescale)
+            decoded += duration
+        position = content.find(b"moof", trun)
+    return sorted(times)
+
+
+def _samples(content: bytes, trun: int, *, default: int) -> Iterator[tuple[int, int]]:
+    flags = int.from_bytes(content[trun + 1 : trun + 4], "big")
+    position = trun + 8 + 4 * (flags & 1) + (4 if flags & 4 else 0)
+    for _ in range(struct.unpack_from(">I", content, trun + 4)[0]):
+        values = {0x100: default, 0x800: 0}
+        for flag in (0x100, 0x200, 0x400, 0x800):
+            if flags & flag:
+                values[flag] = struct.unpack_from(">i", content, position)[0]
+                position += 4
+        yield values[0x100], values[0x800]
+
+
 def mean_luma(picture: Path) -> float:
     """Return the average brightness of a picture, 0 to 255."""
     raw = picture.with_suffix(".gray")
@@ -106,7 +143,7 @@ def _rotated(path: Path) -> None:
 
 
 def _odd(path: Path) -> None:
-    picture = moving_picture(seconds=3, size="641x363", rate=10)
+    picture = ("-f", "lavfi", "-i", "testsrc=duration=3:size=641x363:rate=10")
     run_ffmpeg(*picture, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv444p", str(path))
 
 

@@ -24,6 +24,7 @@ from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMess
 from libs.s3_client.client import StorageError
 
 from .lease import LeaseKeeper
+from .video.ledger import MemoryLedger
 from .video.processor import JobProcessor
 
 log = structlog.get_logger(__name__)
@@ -122,7 +123,7 @@ class MessageHandler:
         try:
             with self._lease(claim, received) as lease:
                 try:
-                    output = self.processor.run(claim, folder=folder, progress=lease)
+                    output = self.processor.run(claim, folder=folder, progress=lease, ledger=MemoryLedger())
                 except ProcessAborted as error:
                     return self._stopped(claim, lease, error)
                 except _ATTEMPT_FAILURES as error:

@@ -99,3 +99,4 @@ class TranscodeOutput:
     thumbnail_key: str
     object_count: int
     bytes_total: int
+    storyboard_key: str = ""

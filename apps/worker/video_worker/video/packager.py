@@ -1,123 +1,231 @@
-"""Reading media playlists, and writing the master playlist from what was really encoded."""
+"""Laying out what has been encoded: fragments become segments, and segments of a stretch share one object."""
 
-import re
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
-from .ladder import Rendition
-from .planner import EncodePlan
-from .transcoder import AUDIO_FOLDER, MEDIA_NAME, PLAYLIST_NAME
+from apps.support.video.domain.chunks import AUDIO_RENDITION, InitSpan, Segment, TrackPart
+from libs.media.ffmpeg import EncodeFailed
+from libs.media.fmp4 import Fragment, FragmentReader, InitSection, MalformedFragments, avc_codec_of
 
-MASTER_NAME = "master.m3u8"
-# AAC-LC, as our encoder writes it: RFC 6381 and ISO/IEC 14496-3.
+from .planner import SEGMENT_SECONDS
+
+# AAC-LC, which we encode and the only one that we copy: RFC 6381 and ISO/IEC 14496-3.
 AUDIO_CODEC = "mp4a.40.2"
-INIT_SEARCH_BYTES = 65_536
+# Key frames that stand a frame early still start a segment.
+SEGMENT_SLACK_SECONDS = 0.05
+READ_BYTES = 1024 * 1024
 
-_EXTINF = re.compile(r"#EXTINF:([0-9.]+)")
-_BYTERANGE = re.compile(r"#EXT-X-BYTERANGE:(\d+)(?:@(\d+))?")
-_MAP = re.compile(r'#EXT-X-MAP:URI="[^"]+",BYTERANGE="(\d+)@(\d+)"')
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """One segment: a byte range of the rendition's file."""
-
-    duration_seconds: float
-    offset: int
-    size_bytes: int
+# A pass is cut into objects at these times, the first ones short so that there is something to watch soon.
+FIRST_PARTS_SECONDS = (8.0, 24.0, 60.0)
+PICTURE_PART_SECONDS = 240.0
+SOUND_PART_SECONDS = 600.0
+LARGEST_PART_BYTES = 192 * 1024**2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MediaPlaylist:
-    """A rendition's playlist. `init_bytes` is the length of the initialisation section at the file's start."""
+class PartWriter:
+    """Collects fragments of one rendition, in an object's file, into a part of segments."""
 
-    init_bytes: int
-    segments: tuple[Segment, ...]
-    is_complete: bool
+    def __init__(self, *, rendition: str, key: str, init: InitSpan, codec: str, file: BinaryIO) -> None:
+        self._rendition = rendition
+        self._key = key
+        self._init = init
+        self._codec = codec
+        self._file = file
+        self._segments: list[Segment] = []
+        self._frame_count = 0
+        self._start_seconds: float | None = None
+        self._segment_start = 0.0
+        self._segment_offset = 0
+        self._end_seconds = 0.0
 
     @property
     def duration_seconds(self) -> float:
-        return sum(segment.duration_seconds for segment in self.segments)
+        return 0.0 if self._start_seconds is None else self._end_seconds - self._start_seconds
 
-    @property
-    def peak_bits_per_second(self) -> int:
-        """Largest segment bit rate. RFC 8216, section 4.3.4.2, BANDWIDTH."""
-        rates = [segment.size_bytes * 8 / max(0.5, segment.duration_seconds) for segment in self.segments]
-        return round(max(rates, default=0.0))
+    def add(self, fragment: Fragment) -> None:
+        """Write a fragment. It starts a segment when the one before has lasted long enough."""
+        if self._start_seconds is None:
+            self._start_seconds = self._segment_start = fragment.start_seconds
+            self._segment_offset = self._file.tell()
+        elif fragment.start_seconds - self._segment_start >= SEGMENT_SECONDS - SEGMENT_SLACK_SECONDS:
+            self._close_segment(fragment.start_seconds)
+        self._file.write(fragment.content)
+        self._frame_count += fragment.sample_count
+        self._end_seconds = fragment.start_seconds + fragment.duration_seconds
 
-    @property
-    def average_bits_per_second(self) -> int:
-        """Average over all segments. RFC 8216, section 4.3.4.2, AVERAGE-BANDWIDTH."""
-        size_bytes = sum(segment.size_bytes for segment in self.segments)
-        return round(size_bytes * 8 / self.duration_seconds) if self.duration_seconds else 0
-
-
-def read_playlist(folder: Path) -> MediaPlaylist:
-    """Read the playlist of a rendition's folder."""
-    text = (folder / PLAYLIST_NAME).read_text(encoding="utf-8")
-    segments: list[Segment] = []
-    duration, position = 0.0, 0
-    init = _MAP.search(text)
-    for line in text.splitlines():
-        if match := _EXTINF.match(line):
-            duration = float(match[1])
-        elif match := _BYTERANGE.match(line):
-            size_bytes = int(match[1])
-            # Without an offset the range follows the one before it: RFC 8216, section 4.3.2.2.
-            offset = int(match[2]) if match[2] is not None else position
-            position = offset + size_bytes
-            segments.append(Segment(duration_seconds=duration, offset=offset, size_bytes=size_bytes))
-    return MediaPlaylist(
-        init_bytes=int(init[1]) if init else 0, segments=tuple(segments), is_complete="#EXT-X-ENDLIST" in text
-    )
-
-
-def write_master(folder: Path, plan: EncodePlan) -> Path:
-    """Write `master.m3u8`, the largest rendition first, with measured bit rates and exact codecs."""
-    audio = read_playlist(folder / AUDIO_FOLDER) if plan.has_audio else None
-    lines = ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS"]
-    if audio is not None:
-        lines.append(
-            f'#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="main",DEFAULT=YES,AUTOSELECT=YES,CHANNELS="2",'
-            f'URI="{AUDIO_FOLDER}/{PLAYLIST_NAME}"'
+    def finish(self) -> TrackPart | None:
+        """Return the part, or None when nothing was added."""
+        if self._start_seconds is None:
+            return None
+        self._close_segment(self._end_seconds)
+        return TrackPart(
+            rendition=self._rendition,
+            key=self._key,
+            codec=self._codec,
+            start_seconds=round(self._start_seconds, 6),
+            frame_count=self._frame_count,
+            init=self._init,
+            segments=tuple(self._segments),
         )
-    for rendition in plan.renditions:
-        lines += [_stream_inf(folder, rendition, audio), f"{rendition.name}/{PLAYLIST_NAME}"]
-    master = folder / MASTER_NAME
-    master.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return master
+
+    def _close_segment(self, end_seconds: float) -> None:
+        position = self._file.tell()
+        self._segments.append(
+            Segment(
+                duration_seconds=round(end_seconds - self._segment_start, 6),
+                offset=self._segment_offset,
+                size_bytes=position - self._segment_offset,
+            )
+        )
+        self._segment_start, self._segment_offset = end_seconds, position
 
 
-def _stream_inf(folder: Path, rendition: Rendition, audio: MediaPlaylist | None) -> str:
-    playlist = read_playlist(folder / rendition.name)
-    codecs = [avc_codec(folder / rendition.name / MEDIA_NAME)] + ([AUDIO_CODEC] if audio else [])
-    peak = playlist.peak_bits_per_second + (audio.peak_bits_per_second if audio else 0)
-    average = playlist.average_bits_per_second + (audio.average_bits_per_second if audio else 0)
-    attributes = [
-        f"BANDWIDTH={peak}",
-        f"AVERAGE-BANDWIDTH={average}",
-        f"RESOLUTION={rendition.width}x{rendition.height}",
-        f"FRAME-RATE={rendition.frames_per_second:.3f}",
-        f'CODECS="{",".join(codecs)}"',
-        *(['AUDIO="audio"'] if audio else []),
-    ]
-    return "#EXT-X-STREAM-INF:" + ",".join(attributes)
-
-
-def avc_codec(media: Path) -> str:
+def pack_chunk(files: list[tuple[str, Path]], *, target: Path, key: str) -> tuple[TrackPart, ...]:
     """
-    Return the RFC 6381 name of the file's H.264, read from its avcC box.
+    Write the renditions of a chunk one after the other into one object's file, and remove what they came in.
 
     Raises:
-        ValueError: There is no avcC box at the file's start.
-
-    Source:
-        ISO/IEC 14496-15, section 5.3.3.1: version, then profile, compatibility and level.
+        EncodeFailed: OUTPUT_VERIFY_FAILED, what was encoded is not what was asked for.
     """
-    with media.open("rb") as file:
-        head = file.read(INIT_SEARCH_BYTES)
-    at = head.find(b"avcC")
-    if at < 0:
-        raise ValueError(f"{media.name} has no avcC box")
-    profile, compatibility, level = head[at + 5 : at + 8]
-    return f"avc1.{profile:02x}{compatibility:02x}{level:02x}"
+    parts: list[TrackPart] = []
+    with target.open("wb") as file:
+        for rendition, path in files:
+            part = _packed(rendition, path, key=key, file=file)
+            path.unlink()
+            if part is not None:
+                parts.append(part)
+    return tuple(parts)
+
+
+class PassPacker:
+    """
+    Cuts one stream, as it comes out of a pass, into objects.
+
+    Args:
+        name_part: Returns the key of the part of this number.
+        store: Takes a finished file and its part; the file is the taker's to remove.
+    """
+
+    def __init__(
+        self,
+        *,
+        rendition: str,
+        folder: Path,
+        name_part: Callable[[int], str],
+        store: Callable[[Path, TrackPart], None],
+    ) -> None:
+        self._rendition = rendition
+        self._folder = folder
+        self._name_part = name_part
+        self._store = store
+        self._reader = FragmentReader()
+        self._init: InitSpan | None = None
+        self._codec = ""
+        self._number = 0
+        self._file: BinaryIO | None = None
+        self._writer: PartWriter | None = None
+
+    def feed(self, content: bytes) -> None:
+        """
+        Take the next bytes of the stream.
+
+        Raises:
+            EncodeFailed: OUTPUT_VERIFY_FAILED.
+        """
+        try:
+            for fragment in self._reader.feed(content):
+                self._add(fragment)
+        except MalformedFragments as error:
+            raise _output_failure(f"{self._rendition}: {error}") from error
+
+    def finish(self) -> None:
+        """
+        Store what is left, when the stream has ended as it should.
+
+        Raises:
+            EncodeFailed: OUTPUT_VERIFY_FAILED, it ended in the middle of a fragment.
+        """
+        if not self._reader.is_between_boxes:
+            raise _output_failure(f"{self._rendition}: the stream ends within a fragment")
+        self._close()
+
+    def _add(self, fragment: Fragment) -> None:
+        if self._writer is not None and self._is_full():
+            self._close()
+        if self._writer is None:
+            self._writer = self._open()
+        self._writer.add(fragment)
+
+    def _is_full(self) -> bool:
+        usual = SOUND_PART_SECONDS if self._rendition == AUDIO_RENDITION else PICTURE_PART_SECONDS
+        limit = FIRST_PARTS_SECONDS[self._number] if self._number < len(FIRST_PARTS_SECONDS) else usual
+        assert self._writer is not None  # noqa: S101
+        assert self._file is not None  # noqa: S101
+        return self._writer.duration_seconds >= limit or self._file.tell() >= LARGEST_PART_BYTES
+
+    def _open(self) -> PartWriter:
+        key = self._name_part(self._number)
+        self._file = self._path.open("wb")
+        if self._init is None:
+            init = self._reader.init
+            assert init is not None  # noqa: S101
+            self._codec = codec_of(self._rendition, init)
+            self._init = write_init(init, key=key, file=self._file)
+        return PartWriter(rendition=self._rendition, key=key, init=self._init, codec=self._codec, file=self._file)
+
+    def _close(self) -> None:
+        if self._writer is None or self._file is None:
+            return
+        part = self._writer.finish()
+        path = self._path
+        self._file.close()
+        self._file, self._writer = None, None
+        self._number += 1
+        if part is not None:
+            self._store(path, part)
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / f"{self._rendition}-part-{self._number}.mp4"
+
+
+def write_init(init: InitSection, *, key: str, file: BinaryIO) -> InitSpan:
+    """Write an initialisation section and return where it lies."""
+    offset = file.tell()
+    file.write(init.content)
+    digest = hashlib.sha256(init.content).hexdigest()[:16]
+    return InitSpan(key=key, offset=offset, size_bytes=len(init.content), digest=digest)
+
+
+def codec_of(rendition: str, init: InitSection) -> str:
+    """Return the RFC 6381 name of what an initialisation section announces."""
+    return AUDIO_CODEC if rendition == AUDIO_RENDITION else avc_codec_of(init.content)
+
+
+def _packed(rendition: str, path: Path, *, key: str, file: BinaryIO) -> TrackPart | None:
+    reader = FragmentReader()
+    writer: PartWriter | None = None
+    try:
+        with path.open("rb") as encoded:
+            while content := encoded.read(READ_BYTES):
+                for fragment in reader.feed(content):
+                    writer = writer or _writer(rendition, reader, key=key, file=file)
+                    writer.add(fragment)
+    except MalformedFragments as error:
+        raise _output_failure(f"{rendition}: {error}") from error
+    if not reader.is_between_boxes:
+        raise _output_failure(f"{rendition}: the file ends within a fragment")
+    return writer.finish() if writer is not None else None
+
+
+def _writer(rendition: str, reader: FragmentReader, *, key: str, file: BinaryIO) -> PartWriter:
+    init = reader.init
+    assert init is not None  # noqa: S101
+    span = write_init(init, key=key, file=file)
+    return PartWriter(rendition=rendition, key=key, init=span, codec=codec_of(rendition, init), file=file)
+
+
+def _output_failure(detail: str) -> EncodeFailed:
+    return EncodeFailed(cause_code="OUTPUT_VERIFY_FAILED", detail=detail, is_files_fault=False)

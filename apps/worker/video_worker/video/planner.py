@@ -1,46 +1,212 @@
 """What will be done with a source, decided before any of it is done."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from libs.media.facts import MediaFacts
+from apps.support.video.domain.chunks import AUDIO_RENDITION
+from libs.media.facts import AudioStreamFacts, MediaFacts, VideoStreamFacts
+from libs.media.mp4_index import KeyFrameIndex
 
-from .ladder import Rendition, renditions_for
+from .ladder import Rendition, ceiling_bits_per_second, kept_frame_rate, renditions_for, rung_for
+
+# Finished chunks of another version are not taken over: their joints, settings or names may differ.
+PLAN_VERSION = 1
 
 SEGMENT_SECONDS = 4.0
+# A copied segment is as long as its key frames let it be; players start by whole segments.
+LONGEST_KEY_FRAME_GAP_SECONDS = 6.5
+# Above this a copy would cost viewers more than an encode costs us.
+COPY_RATE_FACTOR = 3.0
+COPYABLE_PROFILES = frozenset({"Constrained Baseline", "Baseline", "Main", "High"})
+COPYABLE_LEVEL = 51
+COPYABLE_SHORT_SIDE = 1080
+COPYABLE_PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
+COPYABLE_SAMPLE_RATES = frozenset({32_000, 44_100, 48_000})
+
+# Up to here one process does all: starting more would cost longer than it saves.
+LONGEST_WHOLE_SECONDS = 45.0
+# The first chunks are short, so that there is something to watch soon.
+FIRST_CHUNKS_SECONDS = (8.0, 16.0, 32.0)
+SHORTEST_CHUNK_SECONDS, LONGEST_CHUNK_SECONDS = 60.0, 120.0
+# An hour is at most a hundred objects: half of them may be chunks.
+CHUNKS_PER_SOURCE = 50
+# Chunks need seeking that finds the right frame: an index of the whole file.
+SEEKABLE_CONTAINERS = ("mov", "matroska")
+
+
+class ChunkKind(StrEnum):
+    """What a chunk holds."""
+
+    COPY = "copy"  # the source's own pictures, in one pass
+    AUDIO = "audio"  # the sound, in one pass
+    VIDEO = "video"  # a stretch of all encoded renditions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunk:
-    """A stretch of the source that one process encodes. `end_seconds` None is the source's end."""
+    """A piece of work that one process does. `end_seconds` None is the source's end."""
 
     index: int
+    kind: ChunkKind
     start_seconds: float
     end_seconds: float | None
+    renditions: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether it is the source from start to end."""
+        return self.index == 0 and self.end_seconds is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodePlan:
-    """Renditions, chunks and sound of one job."""
+    """
+    Renditions, chunks and sound of one job. Chunks stand in the order in which they should be done.
+
+    Times of chunks are on the timeline of the output, which starts at `origin_seconds` of the source.
+    """
 
     renditions: tuple[Rendition, ...]
     chunks: tuple[Chunk, ...]
     has_audio: bool
+    copies_audio: bool
     halves_frame_rate: bool
+    origin_seconds: float
+    duration_seconds: float | None
+    key_frames_apart_seconds: float | None
+
+    @property
+    def encoded(self) -> tuple[Rendition, ...]:
+        """The renditions that are not copied, largest first."""
+        return tuple(rendition for rendition in self.renditions if not rendition.is_copy)
+
+    @property
+    def copies(self) -> bool:
+        """Tell whether the source's own pictures are a rendition."""
+        return len(self.encoded) < len(self.renditions)
 
 
-def plan_encode(facts: MediaFacts) -> EncodePlan:
+def plan_encode(facts: MediaFacts, *, index: KeyFrameIndex | None = None, may_copy: bool = True) -> EncodePlan:
     """
-    Plan the encode of a source that verification has let pass. One chunk: the whole source.
+    Plan the encode of a source that verification has let pass.
+
+    Args:
+        index: When the source's key frames are shown, where that is known.
+        may_copy: Whether the source's own pictures may be a rendition.
 
     Raises:
         ValueError: There is no picture, which verification refuses.
     """
-    if facts.video is None:
+    picture = facts.video
+    if picture is None:
         raise ValueError("a source without a picture has no plan")
-    renditions = renditions_for(facts.video)
+    copies = may_copy and can_copy_video(facts, index=index)
+    renditions = renditions_for(picture, copy=copies)
+    halves = any(rendition.frames_per_second < picture.frames_per_second for rendition in renditions)
     return EncodePlan(
         renditions=renditions,
-        chunks=(Chunk(index=0, start_seconds=0.0, end_seconds=None),),
+        chunks=_chunks(facts, renditions=renditions, index=index),
         has_audio=facts.audio is not None,
-        halves_frame_rate=renditions[0].frames_per_second < facts.video.frames_per_second,
+        copies_audio=copies and facts.audio is not None and can_copy_audio(facts.audio),
+        halves_frame_rate=halves,
+        origin_seconds=facts.start_seconds,
+        duration_seconds=facts.duration_seconds,
+        key_frames_apart_seconds=_gap_seconds(facts, index),
     )
+
+
+def can_copy_video(facts: MediaFacts, *, index: KeyFrameIndex | None) -> bool:
+    """Tell whether every browser plays the source's own pictures, and can start them every few seconds."""
+    picture, gap = facts.video, _gap_seconds(facts, index)
+    if picture is None or index is None or gap is None or not index.is_plain or not index.key_frames:
+        return False
+    starts_clean = abs(index.key_frames[0] - picture.start_seconds) < 0.001
+    return starts_clean and gap <= LONGEST_KEY_FRAME_GAP_SECONDS and _plays_everywhere(picture, facts.bit_rate)
+
+
+def can_copy_audio(sound: AudioStreamFacts) -> bool:
+    """Tell whether every browser plays the source's own sound."""
+    is_low_complexity = sound.codec == "aac" and sound.profile == "LC"
+    return is_low_complexity and sound.channels in {1, 2} and sound.sample_rate in COPYABLE_SAMPLE_RATES
+
+
+def _plays_everywhere(picture: VideoStreamFacts, container_bit_rate: int) -> bool:
+    is_plain_h264 = (
+        picture.codec == "h264"
+        and picture.profile in COPYABLE_PROFILES
+        and picture.pixel_format in COPYABLE_PIXEL_FORMATS
+        and 0 < picture.level <= COPYABLE_LEVEL
+    )
+    is_shown_as_coded = picture.rotation_degrees == 0 and picture.has_square_pixels and not picture.is_interlaced
+    is_even = picture.width % 2 == 0 and picture.height % 2 == 0
+    rung = rung_for(picture)
+    rate = picture.bit_rate or container_bit_rate
+    ceiling = COPY_RATE_FACTOR * ceiling_bits_per_second(rung, frames_per_second=picture.frames_per_second)
+    return (
+        is_plain_h264
+        and is_shown_as_coded
+        and is_even
+        and not picture.is_hdr
+        and min(picture.width, picture.height) <= COPYABLE_SHORT_SIDE
+        and picture.frames_per_second <= 61
+        and 0 < rate <= ceiling
+    )
+
+
+def _gap_seconds(facts: MediaFacts, index: KeyFrameIndex | None) -> float | None:
+    if index is None or facts.duration_seconds is None:
+        return None
+    return index.longest_gap_seconds(end_seconds=facts.start_seconds + facts.duration_seconds)
+
+
+def _chunks(facts: MediaFacts, *, renditions: tuple[Rendition, ...], index: KeyFrameIndex | None) -> tuple[Chunk, ...]:
+    copied = [rendition.name for rendition in renditions if rendition.is_copy]
+    encoded = tuple(rendition.name for rendition in renditions if not rendition.is_copy)
+    borders = chunk_borders(facts, index=index) if encoded else ()
+    alone = len(borders) == 1 and not copied
+    passes: list[tuple[ChunkKind, tuple[str, ...]]] = []
+    if copied:
+        passes.append((ChunkKind.COPY, tuple(copied)))
+    if facts.audio is not None and not alone:
+        passes.append((ChunkKind.AUDIO, (AUDIO_RENDITION,)))
+    if alone and facts.audio is not None:
+        encoded = (*encoded, AUDIO_RENDITION)
+    whole = [Chunk(index=0, kind=kind, start_seconds=0.0, end_seconds=None, renditions=names) for kind, names in passes]
+    ends = [*borders[1:], None]
+    stretches = [
+        Chunk(index=number, kind=ChunkKind.VIDEO, start_seconds=start, end_seconds=end, renditions=encoded)
+        for number, (start, end) in enumerate(zip(borders, ends, strict=False))
+    ]
+    return (*whole, *stretches)
+
+
+def chunk_borders(facts: MediaFacts, *, index: KeyFrameIndex | None) -> tuple[float, ...]:
+    """
+    Return where chunks start, on the output's timeline: at key frames where they are known, else anywhere.
+
+    Frames belong to the chunk in whose half-open interval they are shown, so any border is exact; a key frame is only
+    the cheapest, because decoding starts there.
+    """
+    duration = facts.duration_seconds
+    is_seekable = facts.container.startswith(SEEKABLE_CONTAINERS) and not facts.fragmented
+    if duration is None or duration <= LONGEST_WHOLE_SECONDS or not is_seekable:
+        return (0.0,)
+    keys = [time - facts.start_seconds for time in index.key_frames] if index is not None else []
+    rate = facts.video.frames_per_second if facts.video is not None else 0.0
+    halved = kept_frame_rate(rate) if kept_frame_rate(rate) < rate else None
+    usual = min(LONGEST_CHUNK_SECONDS, max(SHORTEST_CHUNK_SECONDS, duration / CHUNKS_PER_SOURCE))
+    lengths = iter(FIRST_CHUNKS_SECONDS)
+    borders = [0.0]
+    while True:
+        wanted = borders[-1] + min(usual, next(lengths, usual))
+        # A last chunk that is shorter than half of one is no work for a worker of its own.
+        if wanted > duration - min(usual, wanted - borders[-1]) / 2:
+            return tuple(borders)
+        # Dropped frames are chosen on the grid of the lower rate: a border off the grid would choose one twice.
+        nearest = _nearest(keys, wanted, within_seconds=(wanted - borders[-1]) / 3)
+        borders.append(round(round(wanted * halved) / halved if halved else nearest, 6))
+
+
+def _nearest(keys: list[float], wanted: float, *, within_seconds: float) -> float:
+    nearest = min(keys, key=lambda key: abs(key - wanted), default=wanted)
+    return nearest if abs(nearest - wanted) <= within_seconds else wanted

@@ -3,49 +3,67 @@
 from pathlib import Path
 
 from libs.media.ffmpeg import EncodeFailed, Ffmpeg
+from libs.media.ffprobe import input_options
 from libs.media.process import Watch
 
+from .encoder import Source
+
 THUMBNAIL_NAME = "thumbnail.jpg"
-THUMBNAIL_WIDTH = 640
+THUMBNAIL_SIDE = 640
 # Mean luma of video black is 16; titles on black reach about 20.
 DARKEST_MEAN_LUMA = 28
 LOOK_AT_SECONDS = 60.0
+# The most representative of so many frames is taken.
+CANDIDATES = 10
 
 
-def make_thumbnail(*, media: Path, duration_seconds: float, folder: Path, ffmpeg: Ffmpeg, watch: Watch) -> Path:
+def make_thumbnail(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch) -> bytes:
     """
-    Write `thumbnail.jpg` from an encoded rendition: from a tenth in, else from the start, else whatever there is.
+    Return a JPEG of the source: from a tenth in, else from the start, else whatever there is.
 
     Raises:
         EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
     """
     target = folder / THUMBNAIL_NAME
     bright = f"signalstats,metadata=select:key=lavfi.signalstats.YAVG:value={DARKEST_MEAN_LUMA}:function=greater,"
-    tries = ((duration_seconds / 10, bright), (0.0, bright), (0.0, ""))
+    tries = ((_tenth(source), bright), (0.0, bright), (0.0, ""))
     for start_seconds, selection in tries:
-        if _try(media, target=target, start_seconds=start_seconds, selection=selection, ffmpeg=ffmpeg, watch=watch):
-            return target
+        arguments = _arguments(source, target=target, start_seconds=start_seconds, selection=selection)
+        try:
+            ffmpeg.run(arguments, watch=watch, cwd=folder)
+        except EncodeFailed:
+            # No frame passed the selection: ffmpeg calls an empty output an error in some versions and not in others.
+            continue
+        if target.exists() and target.stat().st_size > 0:
+            picture = target.read_bytes()
+            target.unlink()
+            return picture
     raise EncodeFailed(cause_code="OUTPUT_VERIFY_FAILED", detail="no frame for the thumbnail", is_files_fault=False)
 
 
-def _try(media: Path, *, target: Path, start_seconds: float, selection: str, ffmpeg: Ffmpeg, watch: Watch) -> bool:
-    target.unlink(missing_ok=True)
-    try:
-        ffmpeg.run(
-            [
-                "-ss", f"{start_seconds:.3f}",
-                "-t", f"{LOOK_AT_SECONDS:g}",
-                "-i", str(media),
-                "-vf", f"{selection}thumbnail=30,scale='min({THUMBNAIL_WIDTH},iw)':-2",
-                "-frames:v", "1",
-                "-q:v", "4",
-                "-update", "1",
-                str(target),
-            ],
-            watch=watch,
-            cwd=target.parent,
-        )  # fmt: skip
-    except EncodeFailed:
-        # No frame passed the selection: ffmpeg calls an empty output an error in some versions and not in others.
-        return False
-    return target.exists() and target.stat().st_size > 0
+def _tenth(source: Source) -> float:
+    return (source.facts.duration_seconds or 0.0) / 10
+
+
+def _arguments(source: Source, *, target: Path, start_seconds: float, selection: str) -> list[str]:
+    picture = source.facts.video
+    stream = f"0:{picture.index}" if picture is not None else "0:v:0"
+    seek = ["-ss", f"{start_seconds:.3f}"] if start_seconds > 1 else []
+    # Long ago coded pixels were not square: the scale makes them so.
+    fit = f"scale='min({THUMBNAIL_SIDE},iw*sar)':-2,scale=w=-2:h='min({THUMBNAIL_SIDE},ih)',setsar=1"
+    return [
+        *input_options(url=source.url, if_match_etag=source.etag),
+        *seek,
+        "-t", f"{LOOK_AT_SECONDS:g}",
+        "-skip_frame", "noref",
+        "-i", source.url,
+        "-map", stream,
+        "-vf", f"{selection}thumbnail={CANDIDATES},{fit}",
+        "-frames:v", "1",
+        "-c:v", "mjpeg",
+        "-pix_fmt", "yuvj420p",
+        "-q:v", "4",
+        "-f", "image2",
+        "-update", "1",
+        str(target),
+    ]  # fmt: skip

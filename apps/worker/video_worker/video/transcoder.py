@@ -1,113 +1,177 @@
-"""Encoding a chunk: one decode, every rendition of it, and the sound."""
+"""What ffmpeg is told: one decode for all encoded renditions of a stretch, one pass for a copy or the sound."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-from libs.media.facts import MediaFacts
-from libs.media.ffmpeg import Ffmpeg
+from apps.support.video.domain.chunks import AUDIO_RENDITION
+from libs.media.facts import MediaFacts, VideoStreamFacts
 from libs.media.ffprobe import input_options
-from libs.media.process import ProcessResult, Watch
 
 from .ladder import Rendition
-from .planner import SEGMENT_SECONDS, EncodePlan
-
-PLAYLIST_NAME = "playlist.m3u8"
-MEDIA_NAME = "media.mp4"
-AUDIO_FOLDER = "audio"
+from .planner import SEGMENT_SECONDS, Chunk, ChunkKind, EncodePlan
 
 PRESET = "veryfast"
 QUALITY = 23  # CRF; it means something only together with the preset.
 AUDIO_BITS_PER_SECOND = 128_000
+AUDIO_SAMPLE_RATE = 48_000
+# What an AAC encoder puts before the first sample that it was given.
+AAC_PRIMING_SAMPLES = 1024
+# Frame times are kept as they are, whatever the rate or its variation.
+TICKS_PER_SECOND = 90_000
+# Seeking must not end at the key frame before the one that is meant because of a rounded microsecond.
+SEEK_BEYOND_SECONDS = 0.001
+
+# Presentation starts where decoding starts, so no edit list is needed; no index is written at the end of a stream.
+_FRAGMENTS = "+cmaf+empty_moov+skip_trailer"
+# The first fragment says when it starts, instead of every stream starting at 0.
+_KEEP_START = "+frag_discont"
 
 
-def encode_source(
-    *,
-    url: str,
-    etag: str | None,
-    facts: MediaFacts,
-    plan: EncodePlan,
-    folder: Path,
-    ffmpeg: Ffmpeg,
-    watch: Watch,
-    on_progress: Callable[[float], None],
-) -> ProcessResult:
-    """
-    Encode every rendition into `folder/<name>/`, as one fragmented MP4 with a byte-range playlist each.
-
-    The source is read by HTTP range: as fast as from disk here, and it needs no disk.
-
-    Raises:
-        EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
-    """
-    for rendition in plan.renditions:
-        (folder / rendition.name).mkdir()
-    if plan.has_audio:
-        (folder / AUDIO_FOLDER).mkdir()
+def video_arguments(chunk: Chunk, *, plan: EncodePlan, facts: MediaFacts, url: str, etag: str | None) -> list[str]:
+    """Return the arguments that encode a stretch into `<rendition>.mp4` files, the sound too if it is the whole."""
     arguments = [
         *input_options(url=url, if_match_etag=etag),
+        *_seek_options(chunk, plan),
         "-i", url,
-        "-filter_complex", _filter_graph(facts, plan),
+        "-filter_complex", _filter_graph(chunk, plan, facts),
     ]  # fmt: skip
-    for index, rendition in enumerate(plan.renditions):
-        arguments += _video_output(index, rendition)
-    if plan.has_audio and facts.audio is not None:
-        arguments += _audio_output(facts.audio.index)
-    return ffmpeg.run(arguments, watch=watch, cwd=folder, on_progress=on_progress)
+    for number, rendition in enumerate(plan.encoded):
+        arguments += _encoded_video(f"[out{number}]", rendition, start_seconds=chunk.start_seconds)
+        arguments.append(media_name(rendition.name))
+    if AUDIO_RENDITION in chunk.renditions and facts.audio is not None:
+        arguments += [*_encoded_audio(facts.audio.index), media_name(AUDIO_RENDITION)]
+    return arguments
 
 
-def _filter_graph(facts: MediaFacts, plan: EncodePlan) -> str:
+def pass_arguments(chunk: Chunk, *, plan: EncodePlan, facts: MediaFacts, url: str, etag: str | None) -> list[str]:
+    """Return the arguments that carry one stream of the source, copied or encoded, to standard output."""
+    arguments = [*input_options(url=url, if_match_etag=etag), "-i", url]
+    if chunk.kind is ChunkKind.COPY and facts.video is not None:
+        arguments += [
+            "-map", f"0:{facts.video.index}",
+            "-c:v", "copy",
+            # A copied stream must not say in another way what its container has said already.
+            "-avoid_negative_ts", "disabled",
+            *_fragmented(f"{_KEEP_START}+frag_keyframe"),
+        ]  # fmt: skip
+    elif facts.audio is not None and plan.copies_audio:
+        arguments += [
+            "-map", f"0:{facts.audio.index}",
+            "-c:a", "copy",
+            # What lies before the start is priming, which no player should hear.
+            "-bsf:a", r"noise=amount=0:drop=lt(pts\,0)",
+            "-avoid_negative_ts", "disabled",
+            *_fragmented(_KEEP_START, seconds=SEGMENT_SECONDS),
+        ]  # fmt: skip
+    elif facts.audio is not None:
+        arguments += _encoded_audio(facts.audio.index)
+    return [*arguments, "pipe:1"]
+
+
+def media_name(rendition: str) -> str:
+    """Return the name of the file that a rendition of a chunk is encoded into."""
+    return f"{rendition}.mp4"
+
+
+def encoded_files(chunk: Chunk, folder: Path) -> list[tuple[str, Path]]:
+    """Return the renditions of an encoded chunk and their files."""
+    return [(name, folder / media_name(name)) for name in chunk.renditions]
+
+
+def _seek_options(chunk: Chunk, plan: EncodePlan) -> list[str]:
+    if chunk.is_whole:
+        # ffmpeg repairs broken timestamps, but only where it may move them.
+        return []
+    options = ["-copyts"]
+    if chunk.index > 0:
+        target = plan.origin_seconds + chunk.start_seconds + SEEK_BEYOND_SECONDS
+        options += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{target:.6f}"]
+    return options
+
+
+def _filter_graph(chunk: Chunk, plan: EncodePlan, facts: MediaFacts) -> str:
     """Decode once, split, scale each branch. ffmpeg has turned the picture upright before it comes in here."""
-    picture = facts.video.index if facts.video else 0
-    rate = f"fps={plan.renditions[0].frames_per_second:.6f}," if plan.halves_frame_rate else ""
-    count = len(plan.renditions)
-    branches = "".join(f"[in{index}]" for index in range(count))
-    chains = [f"[0:{picture}]{rate}split={count}{branches}"]
+    picture = facts.video
+    if picture is None:
+        raise ValueError("a source without a picture has no video chunk")
+    count = len(plan.encoded)
+    steps = [*_cut(chunk, plan), *_repairs(picture, plan), f"split={count}"]
+    branches = "".join(f"[in{number}]" for number in range(count))
+    chains = [f"[0:{picture.index}]{','.join(steps)}{branches}"]
     chains += [
-        f"[in{index}]scale={rendition.width}:{rendition.height}:flags=bicubic,setsar=1,format=yuv420p[out{index}]"
-        for index, rendition in enumerate(plan.renditions)
+        f"[in{number}]{_scale(rendition, picture)},setsar=1,format=yuv420p[out{number}]"
+        for number, rendition in enumerate(plan.encoded)
     ]
     return ";".join(chains)
 
 
-def _video_output(index: int, rendition: Rendition) -> list[str]:
+def _cut(chunk: Chunk, plan: EncodePlan) -> list[str]:
+    """Keep the frames that are shown in the chunk's half-open interval, and put them on the output's timeline."""
+    timebase = f"settb=1/{TICKS_PER_SECOND}"
+    if chunk.is_whole:
+        return [timebase]
+    interval = []
+    if chunk.index > 0:
+        interval.append(f"start={plan.origin_seconds + chunk.start_seconds:.6f}")
+    if chunk.end_seconds is not None:
+        interval.append(f"end={plan.origin_seconds + chunk.end_seconds:.6f}")
+    cut = [f"trim={':'.join(interval)}"] if interval else []
+    return [*cut, timebase, f"setpts=PTS-{round(plan.origin_seconds * TICKS_PER_SECOND)}"]
+
+
+def _repairs(picture: VideoStreamFacts, plan: EncodePlan) -> list[str]:
+    steps = []
+    if picture.is_interlaced:
+        steps.append("bwdif=mode=send_frame")
+    if plan.halves_frame_rate:
+        steps.append(f"fps={plan.encoded[0].frames_per_second:.6f}:round=down")
+    return steps
+
+
+def _scale(rendition: Rendition, picture: VideoStreamFacts) -> str:
+    size = f"scale={rendition.width}:{rendition.height}:flags=bicubic"
+    if not picture.is_hdr:
+        return size
+    # To the colours of an ordinary screen, brightness mapped and not clipped.
+    return f"{size}:out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv:intent=perceptual"
+
+
+def _encoded_video(source: str, rendition: Rendition, *, start_seconds: float) -> list[str]:
     return [
-        "-map", f"[out{index}]",
+        "-map", source,
         "-c:v", "libx264",
         "-preset", PRESET,
         "-crf", str(QUALITY),
         "-maxrate", str(rendition.max_bits_per_second),
         "-bufsize", str(rendition.max_bits_per_second * 2),
         "-profile:v", rendition.profile,
+        # Chunks that are encoded apart must share one initialisation section.
+        "-x264-params", "stitchable=1",
+        "-g", "1000",
         # Every segment starts with a key frame, whatever the source's were.
-        "-force_key_frames", f"expr:gte(t,n_forced*{SEGMENT_SECONDS:g})",
-        "-map_metadata", "-1",
-        "-map_chapters", "-1",
-        *_byte_range_hls(rendition.name),
+        "-force_key_frames", f"expr:gte(t,{start_seconds:.6f}+n_forced*{SEGMENT_SECONDS:g})",
+        "-fps_mode", "vfr",
+        "-enc_time_base", f"1:{TICKS_PER_SECOND}",
+        "-video_track_timescale", str(TICKS_PER_SECOND),
+        "-avoid_negative_ts", "disabled",
+        *_fragmented(f"{_KEEP_START}+frag_keyframe"),
     ]  # fmt: skip
 
 
-def _audio_output(stream_index: int) -> list[str]:
+def _encoded_audio(stream_index: int) -> list[str]:
+    # The first fills gaps and trims overlaps, so that sound stays with the picture in broken recordings; the others
+    # leave room for the encoder's priming, so that sound and picture stay together to the sample.
+    filters = f"aresample=async=1:first_pts=0,atrim=start_sample={AAC_PRIMING_SAMPLES},asetpts=PTS-STARTPTS"
     return [
         "-map", f"0:{stream_index}",
         "-c:a", "aac",
         "-b:a", str(AUDIO_BITS_PER_SECOND),
         "-ac", "2",
-        "-ar", "48000",
-        # Fills gaps and trims overlaps, so that sound stays with the picture in broken recordings.
-        "-af", "aresample=async=1:first_pts=0",
-        "-map_metadata", "-1",
-        "-map_chapters", "-1",
-        *_byte_range_hls(AUDIO_FOLDER),
+        "-ar", str(AUDIO_SAMPLE_RATE),
+        "-af", filters,
+        *_fragmented("", seconds=SEGMENT_SECONDS),
     ]  # fmt: skip
 
 
-def _byte_range_hls(folder_name: str) -> list[str]:
-    return [
-        "-f", "hls",
-        "-hls_time", f"{SEGMENT_SECONDS:g}",
-        "-hls_playlist_type", "vod",
-        "-hls_segment_type", "fmp4",
-        "-hls_flags", "single_file",
-        "-hls_segment_filename", f"{folder_name}/{MEDIA_NAME}",
-        f"{folder_name}/{PLAYLIST_NAME}",
-    ]  # fmt: skip
+def _fragmented(flags: str, *, seconds: float | None = None) -> list[str]:
+    every = ["-frag_duration", str(round(seconds * 1_000_000))] if seconds is not None else []
+    return ["-map_metadata", "-1", "-map_chapters", "-1", "-f", "mp4", "-movflags", _FRAGMENTS + flags, *every]

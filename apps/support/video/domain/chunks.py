@@ -1,0 +1,78 @@
+"""What encoding has written so far, as playlists need it: objects, and the byte ranges in them that are segments."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+AUDIO_RENDITION = "audio"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitSpan:
+    """Where a rendition's initialisation section lies. Two with one digest are the same bytes."""
+
+    key: str
+    offset: int
+    size_bytes: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One segment: a byte range of its part's object."""
+
+    duration_seconds: float
+    offset: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPart:
+    """
+    Some segments of one rendition in a row, all in one object.
+
+    `start_seconds` is on the timeline that all renditions share; `codec` is the RFC 6381 name.
+    """
+
+    rendition: str
+    key: str
+    codec: str
+    start_seconds: float
+    frame_count: int
+    init: InitSpan
+    segments: tuple[Segment, ...]
+
+    @property
+    def duration_seconds(self) -> float:
+        return sum(segment.duration_seconds for segment in self.segments)
+
+    @property
+    def end_seconds(self) -> float:
+        return self.start_seconds + self.duration_seconds
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of all segments, without the initialisation section."""
+        return sum(segment.size_bytes for segment in self.segments)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `part_from_json` reads again."""
+        return asdict(self)
+
+
+def part_from_json(fields: Mapping[str, Any]) -> TrackPart:
+    """Return the part that `TrackPart.to_json` has written."""
+    return TrackPart(
+        **{
+            **fields,
+            "init": InitSpan(**fields["init"]),
+            "segments": tuple(Segment(**segment) for segment in fields["segments"]),
+        }
+    )
+
+
+def parts_by_rendition(parts: Iterable[TrackPart]) -> dict[str, tuple[TrackPart, ...]]:
+    """Return each rendition's parts in the order in which they play."""
+    ordered = sorted(parts, key=lambda part: (part.rendition, part.start_seconds))
+    return {name: tuple(group) for name, group in groupby(ordered, key=lambda part: part.rendition)}

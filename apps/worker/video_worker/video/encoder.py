@@ -1,0 +1,160 @@
+"""Doing one chunk: run ffmpeg, lay out what it made, and carry that to storage."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from apps.support.video.domain.chunks import TrackPart
+from libs.media.facts import MediaFacts
+from libs.media.ffmpeg import EncodeFailed, Ffmpeg, is_empty_output
+from libs.media.process import Watch
+
+from .packager import PassPacker, pack_chunk
+from .planner import Chunk, ChunkKind, EncodePlan
+from .publisher import MEDIA_TYPE, PackageStorage
+from .transcoder import encoded_files, pass_arguments, video_arguments
+
+# What is left of a whole source in its chunk's folder.
+SMALLEST_NAME = "smallest.mp4"
+
+OnPart = Callable[[TrackPart], None]
+OnSeconds = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """An object to be encoded, as one job sees it: pinned by its ETag, read by range."""
+
+    url: str
+    etag: str | None
+    facts: MediaFacts
+    plan: EncodePlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """
+    Where and under whose eyes a chunk is done.
+
+    Args:
+        stem: Key of the chunk's objects, without number and extension. No other attempt may write under it.
+        folder: Empty before. Of a whole source its smallest picture is left there.
+        on_seconds: Told how many seconds of the chunk are done.
+        on_part: Told of each part once it is in storage.
+    """
+
+    stem: str
+    folder: Path
+    watch: Watch
+    on_seconds: OnSeconds
+    on_part: OnPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkResult:
+    """The parts of a chunk, all in storage, and what the encoder said."""
+
+    parts: tuple[TrackPart, ...]
+    stderr: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkEncoder:
+    """Encodes chunks into objects. Knows nothing of rows and leases."""
+
+    storage: PackageStorage
+    ffmpeg: Ffmpeg
+
+    def run(self, chunk: Chunk, *, source: Source, desk: Desk) -> ChunkResult:
+        """
+        Do a chunk.
+
+        Raises:
+            EncodeFailed, ProcessStopped, StorageError: As they say.
+        """
+        work = self._encode if chunk.kind is ChunkKind.VIDEO else self._pass
+        return work(chunk, source, desk)
+
+    def _encode(self, chunk: Chunk, source: Source, desk: Desk) -> ChunkResult:
+        arguments = video_arguments(chunk, plan=source.plan, facts=source.facts, url=source.url, etag=source.etag)
+        try:
+            result = self.ffmpeg.run(arguments, watch=desk.watch, cwd=desk.folder, on_progress=desk.on_seconds)
+        except EncodeFailed as error:
+            if chunk.index > 0 and is_empty_output(error):
+                # The picture ended before the container's duration; whether it may is validation's to say.
+                return ChunkResult(parts=(), stderr=error.detail)
+            raise
+        key, path = f"{desk.stem}.mp4", desk.folder / "chunk.mp4"
+        files = encoded_files(chunk, desk.folder)
+        if chunk.is_whole:
+            _keep_smallest(source.plan, dict(files), folder=desk.folder)
+        parts = pack_chunk(files, target=path, key=key)
+        self.storage.upload_file(key, path, content_type=MEDIA_TYPE)
+        path.unlink()
+        for part in parts:
+            desk.on_part(part)
+        return ChunkResult(parts=parts, stderr=result.stderr)
+
+    def _pass(self, chunk: Chunk, source: Source, desk: Desk) -> ChunkResult:
+        arguments = pass_arguments(chunk, plan=source.plan, facts=source.facts, url=source.url, etag=source.etag)
+
+        def on_stored(part: TrackPart) -> None:
+            desk.on_seconds(part.end_seconds)
+            desk.on_part(part)
+
+        with _Carrier(self.storage, on_stored=on_stored) as carrier:
+            packer = PassPacker(
+                rendition=chunk.renditions[0],
+                folder=desk.folder,
+                name_part=lambda number: f"{desk.stem}-{number:04d}.mp4",
+                store=carrier.take,
+            )
+            result = self.ffmpeg.stream(arguments, watch=desk.watch, cwd=desk.folder, on_bytes=packer.feed)
+            packer.finish()
+        return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr)
+
+
+def _keep_smallest(plan: EncodePlan, files: dict[str, Path], *, folder: Path) -> None:
+    """Keep the smallest picture of a short video: decoding that for the storyboard is cheaper than the source."""
+    (folder / SMALLEST_NAME).hardlink_to(files[plan.encoded[-1].name])
+
+
+class _Carrier:
+    """Uploads one part beside the pass that makes the next, so that two at most are on disk."""
+
+    def __init__(self, storage: PackageStorage, *, on_stored: OnPart) -> None:
+        self.stored: list[TrackPart] = []
+        self._storage = storage
+        self._on_stored = on_stored
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upload")
+        self._running: Future[None] | None = None
+
+    def __enter__(self) -> "_Carrier":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._settle()
+        finally:
+            self._thread.shutdown(wait=kind is None, cancel_futures=True)
+
+    def take(self, path: Path, part: TrackPart) -> None:
+        """Upload a part's file and remove it, after the one before."""
+        self._settle()
+        self._running = self._thread.submit(self._carry, path, part)
+
+    def _settle(self) -> None:
+        if self._running is not None:
+            self._running.result()
+            self._running = None
+
+    def _carry(self, path: Path, part: TrackPart) -> None:
+        self._storage.upload_file(part.key, path, content_type=MEDIA_TYPE)
+        path.unlink()
+        self.stored.append(part)
+        self._on_stored(part)

@@ -1,0 +1,67 @@
+"""Turning seconds of finished work into percent and remaining time, from the speed measured so far."""
+
+import time
+from collections.abc import Callable
+from threading import Lock
+
+from ..lease import ProgressReporter
+from .planner import Chunk, ChunkKind, EncodePlan
+
+FROM_PERCENT, TO_PERCENT = 2.0, 97.0
+# What a second of each kind costs, measured against a second of a full ladder.
+COST_OF_SECOND = {ChunkKind.COPY: 0.02, ChunkKind.AUDIO: 0.04, ChunkKind.VIDEO: 1.0}
+
+
+class ProgressMeter:
+    """Sums up the work of all chunks. Thread-safe."""
+
+    def __init__(self, plan: EncodePlan, progress: ProgressReporter) -> None:
+        self._duration_seconds = plan.duration_seconds
+        self._total = sum(_cost(chunk, self._duration_seconds) for chunk in plan.chunks) or None
+        self._progress = progress
+        self._started = time.monotonic()
+        self._lock = Lock()
+        self._done: dict[tuple[ChunkKind, int], float] = {}
+
+    def of(self, chunk: Chunk) -> Callable[[float], None]:
+        """Return whom to tell how many seconds of a chunk are done."""
+
+        def reached(seconds: float) -> None:
+            place = (chunk.kind, chunk.index)
+            with self._lock:
+                if seconds <= self._done.get(place, 0.0):
+                    return
+                self._done[place] = seconds
+                done = sum(COST_OF_SECOND[kind] * value for (kind, _), value in self._done.items())
+            self._report(done)
+
+        return reached
+
+    def finished(self, chunk: Chunk) -> None:
+        """Count a chunk as done, whatever its last report was."""
+        length = _length(chunk, self._duration_seconds)
+        if length is not None:
+            self.of(chunk)(length)
+
+    def _report(self, done: float) -> None:
+        if self._total is None:
+            # A browser's WebM does not say how long it is: moving is all that can be told.
+            self._progress.report(stage="encoding", percent=FROM_PERCENT, moved_to=done)
+            return
+        share = min(1.0, done / self._total)
+        elapsed = time.monotonic() - self._started
+        self._progress.report(
+            stage="encoding",
+            percent=FROM_PERCENT + (TO_PERCENT - FROM_PERCENT) * share,
+            remaining_seconds=round(elapsed / share * (1 - share), 1) if share else None,
+            moved_to=done,
+        )
+
+
+def _length(chunk: Chunk, duration_seconds: float | None) -> float | None:
+    end = chunk.end_seconds if chunk.end_seconds is not None else duration_seconds
+    return None if end is None else max(0.0, end - chunk.start_seconds)
+
+
+def _cost(chunk: Chunk, duration_seconds: float | None) -> float:
+    return COST_OF_SECOND[chunk.kind] * (_length(chunk, duration_seconds) or 0.0)

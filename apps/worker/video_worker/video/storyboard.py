@@ -1,0 +1,125 @@
+"""Small pictures for the seek bar: sheets of them, and a WebVTT file that says which is shown when."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from libs.media.ffmpeg import Ffmpeg
+from libs.media.ffprobe import input_options
+from libs.media.process import Watch
+
+from .encoder import Source
+
+STORYBOARD_NAME = "storyboard.vtt"
+TILE_SIDE = 160
+SHEET_COLUMNS = SHEET_ROWS = 10
+TILES_PER_SHEET = SHEET_COLUMNS * SHEET_ROWS
+SHORTEST_INTERVAL_SECONDS, LONGEST_INTERVAL_SECONDS = 1.0, 10.0
+WANTED_TILES = 100
+# Up to here every frame is looked at; beyond only key frames are, which costs next to nothing.
+EVERY_FRAME_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footage:
+    """What pictures are taken from: options that open it, and the size that it is shown in."""
+
+    input_arguments: tuple[str, ...]
+    stream: str
+    width: int
+    height: int
+
+
+def source_footage(source: Source, *, duration_seconds: float) -> Footage:
+    """Return the source as footage; of a long one only key frames, which costs next to nothing."""
+    picture = source.facts.video
+    if picture is None:
+        raise ValueError("a source without a picture has no storyboard")
+    key_frames = ("-skip_frame", "nokey") if duration_seconds > EVERY_FRAME_SECONDS else ()
+    opening = input_options(url=source.url, if_match_etag=source.etag)
+    return Footage(
+        input_arguments=(*opening, *key_frames, "-i", source.url),
+        stream=f"0:{picture.index}",
+        width=picture.width,
+        height=picture.height,
+    )
+
+
+def make_storyboard(
+    footage: Footage, *, duration_seconds: float, folder: Path, ffmpeg: Ffmpeg, watch: Watch
+) -> dict[str, bytes]:
+    """
+    Return a storyboard's files by name: the sheets, and the WebVTT file that names them.
+
+    Raises:
+        EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
+    """
+    interval = interval_seconds(duration_seconds)
+    width, height = tile_size(footage.width, footage.height)
+    steps = (
+        f"fps=1/{interval:g}:start_time=0:round=down",
+        f"scale={width}:{height}:flags=area,setsar=1",
+        f"tile={SHEET_COLUMNS}x{SHEET_ROWS}",
+    )
+    ffmpeg.run(
+        [
+            *footage.input_arguments,
+            "-map", footage.stream,
+            "-vf", ",".join(steps),
+            "-fps_mode", "passthrough",
+            "-c:v", "mjpeg",
+            "-pix_fmt", "yuvj420p",
+            "-q:v", "6",
+            "-f", "image2",
+            "storyboard-%d.jpg",
+        ],
+        watch=watch,
+        cwd=folder,
+    )  # fmt: skip
+    sheets = sorted(folder.glob("storyboard-*.jpg"), key=lambda path: int(path.stem.rpartition("-")[2]))
+    files = {path.name: path.read_bytes() for path in sheets}
+    for path in sheets:
+        path.unlink()
+    tiles = min(math.ceil(duration_seconds / interval), len(files) * TILES_PER_SHEET)
+    cues = webvtt(list(files), tiles=tiles, interval=interval, duration=duration_seconds, size=(width, height))
+    return {**files, STORYBOARD_NAME: cues.encode()}
+
+
+def interval_seconds(duration_seconds: float) -> float:
+    """Return how far apart pictures are: a hundred over the video, within what is seen and what is useful."""
+    wanted = math.ceil(duration_seconds / WANTED_TILES)
+    return min(LONGEST_INTERVAL_SECONDS, max(SHORTEST_INTERVAL_SECONDS, wanted))
+
+
+def tile_size(width: int, height: int) -> tuple[int, int]:
+    """Return the size of one picture: within a square, with the video's shape, both sides even."""
+    scale = min(1.0, TILE_SIDE / max(width, height))
+    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
+
+
+def webvtt(sheets: list[str], *, tiles: int, interval: float, duration: float, size: tuple[int, int]) -> str:
+    """
+    Return the file that says which picture is shown when.
+
+    Source:
+        https://www.w3.org/TR/webvtt1/ and https://www.w3.org/TR/media-frags/#naming-space
+    """
+    width, height = size
+    lines = ["WEBVTT", ""]
+    for tile in range(tiles):
+        sheet, place = divmod(tile, TILES_PER_SHEET)
+        row, column = divmod(place, SHEET_COLUMNS)
+        start, end = tile * interval, max(min((tile + 1) * interval, duration), tile * interval + 0.001)
+        lines += [
+            f"{_timestamp(start)} --> {_timestamp(end)}",
+            f"{sheets[sheet]}#xywh={column * width},{row * height},{width},{height}",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _timestamp(seconds: float) -> str:
+    milliseconds = round(seconds * 1000)
+    hours, rest = divmod(milliseconds, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    return f"{hours:02d}:{minutes:02d}:{rest // 1000:02d}.{rest % 1000:03d}"

@@ -1,0 +1,274 @@
+"""Promises about what an encode makes of a source, with real ffmpeg over real storage."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from apps.standalone.engine_runner import EngineRunner
+from apps.support.video import wiring
+from apps.worker.video_worker.video.ledger import MemoryLedger
+from libs.media.facts import MediaRejected
+from libs.media.ffmpeg import EncodeFailed
+from libs.media.ffprobe import SourceChanged, SourceGone
+from libs.s3_client.client import S3Storage
+from tests.support.attempts import Encoded, RecordingProgress, encode, processor_of, put_source
+from tests.support.media import (
+    clip,
+    cut,
+    flipped,
+    frame_times,
+    mean_luma,
+    probe_report,
+    run_ffmpeg,
+    shown_frames,
+    try_ffmpeg,
+)
+
+
+@pytest.fixture(scope="module")
+def storage(s3_engine: EngineRunner) -> S3Storage:
+    return wiring.storage()
+
+
+@pytest.fixture(scope="module")
+def landscape(storage: S3Storage, tmp_path_factory: pytest.TempPathFactory) -> Encoded:
+    """One package with two renditions and sound, which many tests look at."""
+    return encode(storage, clip("landscape"), folder=tmp_path_factory.mktemp("landscape"))
+
+
+NAMES = ("720p", "480p", "360p", "240p", "audio")
+
+
+def size_of(media: Path) -> tuple[int, int]:
+    stream = probe_report(media)["streams"][0]
+    return stream["width"], stream["height"]
+
+
+def errors_when_played(master: Path) -> str:
+    """Play every rendition and the sound from the first byte to the last, and return what ffmpeg complains of."""
+    report = probe_report(master)
+    maps = [part for stream in report["streams"] for part in ("-map", f"0:{stream['index']}")]
+    played = try_ffmpeg("-xerror", "-allowed_extensions", "ALL", "-i", str(master), *maps, "-f", "null", "-")
+    return played.stderr if played.returncode == 0 else f"{played.returncode}: {played.stderr}"
+
+
+class TestPackage:
+    def test_the_ladder_reaches_the_source_and_no_further(self, landscape: Encoded) -> None:
+        assert landscape.output.renditions == ("720p", "480p", "360p", "240p")
+        sizes = [size_of(landscape.media(name)) for name in landscape.output.renditions]
+        assert sizes == [(1280, 720), (854, 480), (640, 360), (426, 240)]
+
+    def test_output_says_what_was_written(self, landscape: Encoded) -> None:
+        output = landscape.output
+        files = [path for path in landscape.folder.rglob("*") if path.is_file()]
+        assert (output.width, output.height, output.has_audio) == (1280, 720, True)
+        assert output.duration_seconds == pytest.approx(9.0, abs=0.1)
+        assert output.object_count == len(files)
+        assert output.bytes_total == sum(path.stat().st_size for path in files)
+
+    def test_every_rendition_plays_end_to_end_without_a_complaint(self, landscape: Encoded) -> None:
+        assert errors_when_played(landscape.folder / "master.m3u8") == ""
+
+    def test_no_frame_is_lost_or_doubled(self, landscape: Encoded) -> None:
+        source = frame_times(clip("landscape"))
+        for name in landscape.output.renditions:
+            assert shown_frames(landscape.media(name)) == pytest.approx(source, abs=0.0001)
+
+    def test_sound_and_picture_start_together(self, landscape: Encoded) -> None:
+        assert shown_frames(landscape.media("720p"))[0] == 0
+        assert shown_frames(landscape.media("audio"))[0] == 0
+
+    def test_all_renditions_of_a_stretch_share_one_object(self, landscape: Encoded) -> None:
+        uris = {segment.uri for name in NAMES for segment in landscape.segments(name)}
+        assert len(uris) == 1
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_byte_ranges_follow_each_other_without_gaps(self, landscape: Encoded, name: str) -> None:
+        segments = landscape.segments(name)
+        for earlier, later in pairwise(segments):
+            assert later.offset == earlier.offset + len(earlier.content)
+        assert all(segment.content[4:8] == b"moof" for segment in segments)
+        assert all(segment.init[4:8] == b"ftyp" for segment in segments)
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_playlists_say_what_rfc_8216_asks_for(self, landscape: Encoded, name: str) -> None:
+        text = landscape.playlist(name)
+        target = int(re.findall(r"#EXT-X-TARGETDURATION:(\d+)", text)[0])
+        assert text.startswith("#EXTM3U\n")
+        assert all(round(segment.duration_seconds) <= target for segment in landscape.segments(name))
+        assert text.count("#EXT-X-MAP:") == 1
+        assert text.index("#EXT-X-MAP:") < text.index("#EXTINF:")
+        assert "#EXT-X-PLAYLIST-TYPE:VOD" in text
+        assert text.endswith("#EXT-X-ENDLIST\n")
+        assert int(re.findall(r"#EXT-X-VERSION:(\d+)", text)[0]) >= 6
+
+    @pytest.mark.parametrize("name", ["720p", "480p", "360p", "240p"])
+    def test_segments_last_four_seconds_and_start_with_a_key_frame(self, landscape: Encoded, name: str) -> None:
+        segments = landscape.segments(name)
+        assert [segment.duration_seconds for segment in segments] == pytest.approx([4, 4, 1], abs=0.001)
+        for segment in segments:
+            alone = landscape.folder.parent / "alone.mp4"
+            alone.write_bytes(segment.init + segment.content)
+            packets = probe_report(alone, "-show_entries", "packet=flags")["packets"]
+            assert "K" in packets[0]["flags"]
+
+    def test_the_master_names_codecs_sizes_and_measured_rates(self, landscape: Encoded) -> None:
+        entries = re.findall(r"#EXT-X-STREAM-INF:(.*)\n(.*)", landscape.master)
+        assert [uri for _, uri in entries] == ["720p.m3u8", "480p.m3u8", "360p.m3u8", "240p.m3u8"]
+        for attributes, uri in entries:
+            stream = probe_report(landscape.media(uri.removesuffix(".m3u8")))["streams"][0]
+            profile = {"High": 0x64, "Main": 0x4D}[stream["profile"]]
+            assert re.search(rf'CODECS="avc1\.{profile:02x}[04]0{stream["level"]:02x},mp4a\.40\.2"', attributes)
+            assert f"RESOLUTION={stream['width']}x{stream['height']}" in attributes
+            assert "FRAME-RATE=10.000" in attributes
+            assert 'AUDIO="audio"' in attributes
+        rates = [int(rate) for rate in re.findall(r"[:,]BANDWIDTH=(\d+)", landscape.master)]
+        averages = [int(rate) for rate in re.findall(r"AVERAGE-BANDWIDTH=(\d+)", landscape.master)]
+        assert rates == sorted(rates, reverse=True)
+        assert all(average <= peak for average, peak in zip(averages, rates, strict=True))
+
+    def test_sound_is_a_rendition_of_its_own(self, landscape: Encoded) -> None:
+        assert 'URI="audio.m3u8"' in landscape.master
+        assert [stream["codec_type"] for stream in probe_report(landscape.media("audio"))["streams"]] == ["audio"]
+        assert [stream["codec_type"] for stream in probe_report(landscape.media("720p"))["streams"]] == ["video"]
+
+    def test_progress_only_grows_and_stays_below_a_hundred(self, landscape: Encoded) -> None:
+        reports = landscape.progress.reports
+        percents = [percent for _, percent in reports]
+        assert percents == sorted(percents)
+        assert percents[-1] < 100
+        stages = [later for earlier, later in pairwise(["", *(stage for stage, _ in reports)]) if earlier != later]
+        assert stages == ["verifying", "encoding", "packaging"]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "renditions", "sizes"),
+    [
+        ("portrait", (360, 640), ("360p", "240p"), [(360, 640), (240, 426)]),
+        ("rotated", (360, 640), ("360p", "240p"), [(360, 640), (240, 426)]),
+        ("odd", (641, 363), ("360p", "240p"), [(636, 360), (424, 240)]),
+        ("wide_pixels", (1024, 576), ("480p", "360p", "240p"), [(854, 480), (640, 360), (426, 240)]),
+        ("tiny", (64, 48), ("48p",), [(64, 48)]),
+        ("fragmented", (640, 360), ("360p", "240p"), [(640, 360), (426, 240)]),
+        ("webm", (320, 180), ("180p",), [(320, 180)]),
+    ],
+)
+def test_shape_is_kept_and_nothing_is_scaled_up(
+    storage: S3Storage,
+    tmp_path: Path,
+    name: str,
+    shown: tuple[int, int],
+    renditions: tuple[str, ...],
+    sizes: list[tuple[int, int]],
+) -> None:
+    encoded = encode(storage, clip(name), folder=tmp_path)
+    assert (encoded.output.width, encoded.output.height) == shown
+    assert encoded.output.renditions == renditions
+    assert [size_of(encoded.media(rendition)) for rendition in renditions] == sizes
+    for rendition in renditions:
+        stream = probe_report(encoded.media(rendition))["streams"][0]
+        assert stream.get("sample_aspect_ratio", "1:1") == "1:1"
+        assert "side_data_list" not in stream
+    assert errors_when_played(encoded.folder / "master.m3u8") == ""
+
+
+def test_a_picture_filmed_sideways_is_shown_upright(storage: S3Storage, tmp_path: Path) -> None:
+    """The left edge of the coded picture must come out where the display matrix puts it, not where it lay."""
+    encoded = encode(storage, clip("rotated"), folder=tmp_path)
+    upright, stored = tmp_path / "upright.gray", tmp_path / "stored.gray"
+    shrink = "scale=36:64:flags=area,format=gray"
+    run_ffmpeg("-i", str(clip("rotated")), "-frames:v", "1", "-vf", shrink, "-f", "rawvideo", str(upright))
+    run_ffmpeg("-i", str(encoded.media("360p")), "-frames:v", "1", "-vf", shrink, "-f", "rawvideo", str(stored))
+    difference = [abs(a - b) for a, b in zip(upright.read_bytes(), stored.read_bytes(), strict=True)]
+    assert sum(difference) / len(difference) < 8
+
+
+def test_a_source_without_sound_gets_none(storage: S3Storage, tmp_path: Path) -> None:
+    encoded = encode(storage, clip("silent"), folder=tmp_path)
+    assert encoded.output.has_audio is False
+    assert "EXT-X-MEDIA" not in encoded.master
+    assert "mp4a" not in encoded.master
+    assert not (encoded.folder / "audio").exists()
+
+
+@pytest.mark.parametrize(("name", "picture_seconds", "sound_seconds"), [("long_sound", 4, 9), ("short_sound", 9, 3)])
+def test_sound_may_be_longer_or_shorter_than_the_picture(
+    storage: S3Storage, tmp_path: Path, name: str, picture_seconds: float, sound_seconds: float
+) -> None:
+    encoded = encode(storage, clip(name), folder=tmp_path)
+    picture = sum(segment.duration_seconds for segment in encoded.segments(encoded.output.renditions[0]))
+    sound = sum(segment.duration_seconds for segment in encoded.segments("audio"))
+    assert picture == pytest.approx(picture_seconds, abs=0.2)
+    assert sound == pytest.approx(sound_seconds, abs=0.2)
+    assert encoded.output.duration_seconds == pytest.approx(max(picture_seconds, sound_seconds), abs=0.2)
+
+
+def test_the_thumbnail_is_not_black_when_the_video_starts_black(storage: S3Storage, tmp_path: Path) -> None:
+    encoded = encode(storage, clip("black_then_bright"), folder=tmp_path)
+    assert mean_luma(encoded.folder / "thumbnail.jpg") > 60
+
+
+def test_a_black_video_still_gets_a_thumbnail(storage: S3Storage, tmp_path: Path) -> None:
+    black = tmp_path / "black.mp4"
+    run_ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=5:duration=2", str(black))
+    encoded = encode(storage, black, folder=tmp_path)
+    assert mean_luma(encoded.folder / "thumbnail.jpg") < 20
+
+
+def test_a_flipped_bit_here_and_there_still_plays(storage: S3Storage, tmp_path: Path) -> None:
+    damaged = flipped(clip("moov_first"), every_bytes=60_000, after_bytes=60_000)
+    encoded = encode(storage, damaged, folder=tmp_path)
+    assert encoded.output.duration_seconds == pytest.approx(6.0, abs=0.5)
+    assert errors_when_played(encoded.folder / "master.m3u8") == ""
+
+
+REFUSED: dict[str, tuple[bytes | str, str]] = {
+    "text": (b"Monday: fractions\nTuesday: angles\n" * 20, "INPUT_NOT_VIDEO"),
+    "zip": (b"PK\x03\x04" + bytes(4000), "INPUT_NOT_VIDEO"),
+    "moov missing": ("small", "INPUT_TRUNCATED"),
+    "too many streams": ("many_streams", "INPUT_TOO_MANY_STREAMS"),
+    "too many pixels": ("huge_picture", "INPUT_TOO_MANY_PIXELS"),
+    "too long": ("endless", "INPUT_TOO_LONG"),
+}
+
+
+def refused_source(name: str) -> bytes:
+    body, _ = REFUSED[name]
+    if isinstance(body, bytes):
+        return body
+    return cut(clip(body), share=0.6) if name == "moov missing" else clip(body).read_bytes()
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_can_never_be_played_is_refused_with_its_cause_and_writes_nothing(
+    storage: S3Storage, tmp_path: Path, name: str
+) -> None:
+    claim = put_source(storage, refused_source(name))
+    with pytest.raises(MediaRejected) as refusal:
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger())
+    assert refusal.value.cause_code == REFUSED[name][1]
+    assert list(storage.list_objects(claim.output_prefix)) == []
+
+
+def test_a_cut_file_whose_index_came_first_ends_as_truncated(storage: S3Storage, tmp_path: Path) -> None:
+    claim = put_source(storage, cut(clip("moov_first"), share=0.5))
+    with pytest.raises(EncodeFailed) as failure:
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger())
+    assert (failure.value.cause_code, failure.value.is_files_fault) == ("INPUT_TRUNCATED", True)
+    assert not [entry for entry in storage.list_objects(claim.output_prefix) if entry.key.endswith(".m3u8")]
+
+
+def test_a_source_that_was_replaced_before_the_probe_is_noticed(storage: S3Storage, tmp_path: Path) -> None:
+    claim = put_source(storage, clip("small"))
+    storage.write_bytes(claim.source_key, clip("tiny").read_bytes(), content_type="video/mp4")
+    with pytest.raises(SourceChanged):
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger())
+
+
+def test_a_source_that_is_gone_before_the_probe_is_noticed(storage: S3Storage, tmp_path: Path) -> None:
+    claim = put_source(storage, clip("small"))
+    storage.delete_prefix(claim.source_key.rpartition("/")[0] + "/")
+    with pytest.raises(SourceGone):
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger())
