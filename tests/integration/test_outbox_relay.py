@@ -314,6 +314,17 @@ def test_relays_side_by_side_never_send_a_row_twice(clock: FixedClock) -> None:
     assert unsent() == []
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_relay_does_not_wait_for_the_rows_of_another(clock: FixedClock, sender: RecordingSender) -> None:
+    for body in ("held", "free"):
+        add(body)
+    with ThreadPoolExecutor(1) as pool, transaction.atomic():
+        list(OutboxMessage.objects.select_for_update().filter(body="held"))
+        report = pool.submit(in_thread, lambda: drain_once(queue=sender, clock=clock)).result(timeout=20)
+    assert report == DrainReport(reserved=1, sent=1, failed=0)
+    assert unsent() == ["held"]
+
+
 class TestPrune:
     def test_only_what_was_sent_long_ago_goes(self, clock: FixedClock, sender: RecordingSender) -> None:
         add("old")

@@ -12,9 +12,17 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 
 from apps.support.video.domain.contracts import ClaimedJob, JobProgress
-from apps.support.video.domain.errors import InvalidStatus, JobHeld, JobNotVisible, JobSettled, LeaseLost
-from apps.support.video.domain.lifecycle import JobState
+from apps.support.video.domain.errors import (
+    InvalidStatus,
+    JobHeld,
+    JobNotVisible,
+    JobSettled,
+    LeaseLost,
+    TransitionRefused,
+)
+from apps.support.video.domain.lifecycle import EventName, JobState
 from apps.support.video.models import Video, VideoTranscodeJob
+from apps.support.video.services.lifecycle import move_job
 from apps.support.video.services.transcode import claim_job, hand_back_job, renew_lease
 from tests.support.videos import LEASE_SECONDS, NOON, Pipeline, all_rows, messages_of
 
@@ -220,6 +228,20 @@ class TestFence:
 
         with pytest.raises(LeaseLost):
             WRITES[write](pipeline, forged)
+        assert all_rows() == before
+
+    @pytest.mark.parametrize("event", ["job_succeeded", "job_failed", "job_lease_expired", "job_attempts_exhausted"])
+    def test_whoever_has_read_an_earlier_attempt_writes_nothing(self, pipeline: Pipeline, event: str) -> None:
+        """The same state again, but of a later attempt: between their read and their write the job changed hands."""
+        video = pipeline.uploaded()
+        pipeline.claim(video)
+        read_before = pipeline.job_of(video)
+        pipeline.fixed_clock.advance(seconds=61)
+        pipeline.claim(video, worker_id="worker-b")
+        before = all_rows()
+
+        with pytest.raises(TransitionRefused), transaction.atomic():
+            move_job(job=read_before, event=EventName(event), actor="late", now=pipeline.clock.now())
         assert all_rows() == before
 
 
