@@ -124,6 +124,8 @@ class FfprobeProber:
             result = run_process(argv, limits=_LIMITS, watch=Watch(deadline_seconds=timeout_seconds))
         except ProcessDeadlinePassed as error:
             raise ProbeTimeout(str(error)) from error
+        except OSError as error:
+            raise ProbeCrashed(f"ffprobe could not be started: {error}") from error
         return _report_of(result)
 
 

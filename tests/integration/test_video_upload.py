@@ -357,7 +357,11 @@ class TestCompleted:
         assert (answer.status_code, answer.json()["video"]["status"]) == (200, "UPLOADED")
         assert len(waiting_bodies()) == 1
 
-    @pytest.mark.parametrize("script", ["exec sleep 60", "kill -SEGV $$"], ids=["hangs", "crashes"])
+    @pytest.mark.parametrize(
+        "script",
+        ["exec sleep 60", "kill -SEGV $$", "echo no json", "exec /not/there"],
+        ids=["hangs", "crashes", "says nonsense", "cannot start"],
+    )
     def test_a_prober_without_an_answer_leaves_the_verdict_to_the_worker(
         self, api: Api, settings: Settings, rewire: Callable[[], None], tmp_path: Path, script: str
     ) -> None:
@@ -371,6 +375,14 @@ class TestCompleted:
         assert (answer.status_code, answer.json()["verification"]) == (200, "deferred")
         assert (upload_of(video_id).state, upload_of(video_id).verified) == ("ACCEPTED", False)
         assert job_of(video_id).state == "QUEUED"
+
+    def test_a_prober_that_is_not_installed_costs_no_upload(
+        self, api: Api, settings: Settings, rewire: Callable[[], None]
+    ) -> None:
+        settings.FFPROBE_BIN = "/nowhere/ffprobe"
+        rewire()
+        answer = api.complete(api.upload(clip()))
+        assert (answer.status_code, answer.json()["verification"]) == (200, "deferred")
 
     def test_more_probes_than_the_process_may_run_are_left_to_the_worker(
         self, api: Api, settings: Settings, rewire: Callable[[], None]
