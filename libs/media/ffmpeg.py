@@ -10,6 +10,9 @@ from .process import BytesHandler, LineHandler, ProcessLimits, ProcessResult, Wa
 
 OnProgress = Callable[[float], None]
 
+# Of a progress report; what else is in it (speed, frames a second) changes while nothing is done.
+_MOVING_COUNTS = frozenset({"frame", "out_time_us", "total_size"})
+
 _SOURCE_FAILURES = (
     "HTTP error",
     "Server returned",
@@ -107,6 +110,7 @@ class Ffmpeg:
             watch=watch,
             on_line=on_line,
             on_bytes=on_bytes,
+            shows_movement=_movement_test(),
             cwd=str(cwd),
         )
         if result.returncode != 0:
@@ -136,6 +140,20 @@ def _progress_reader(on_progress: OnProgress | None) -> Callable[[str], None]:
             on_progress(max(0, int(value)) / 1_000_000)
 
     return read
+
+
+def _movement_test() -> Callable[[str], bool]:
+    """Return a test for lines that say something new: since version 7 ffmpeg goes on reporting while it hangs."""
+    latest: dict[str, str] = {}
+
+    def shows_movement(line: str) -> bool:
+        name, _, value = line.partition("=")
+        if name not in _MOVING_COUNTS or latest.get(name) == value:
+            return False
+        latest[name] = value
+        return True
+
+    return shows_movement
 
 
 def _failure(result: ProcessResult) -> EncodeFailed:

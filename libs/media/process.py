@@ -20,6 +20,7 @@ _READ_BYTES = 1024 * 1024
 _SIGNED_QUERY = re.compile(r"(https?://[^\s?]+)\?[^\s'\"]+")
 
 LineHandler = Callable[[str], None]
+MovementTest = Callable[[str], bool]
 BytesHandler = Callable[[bytes], None]
 
 
@@ -72,7 +73,7 @@ class Watch:
 
     Args:
         deadline_seconds: From the start.
-        stall_seconds: Without anything on standard output; None does not watch for it.
+        stall_seconds: Without a sign of movement on standard output; None does not watch for it.
         should_stop: Asked several times a second.
     """
 
@@ -88,6 +89,7 @@ def run_process(
     watch: Watch,
     on_line: LineHandler | None = None,
     on_bytes: BytesHandler | None = None,
+    shows_movement: MovementTest | None = None,
     cwd: str | None = None,
 ) -> ProcessResult:
     """
@@ -95,6 +97,7 @@ def run_process(
 
     Args:
         on_line: Called with each line of standard output, which is then not collected.
+        shows_movement: Tells which lines are a sign of movement; all are, unless this says otherwise.
         on_bytes: The same for standard output that is no text. The program waits while it runs.
 
     Raises:
@@ -112,7 +115,7 @@ def run_process(
         # Only system calls on preloaded code: safe between fork and exec although other threads run.
         preexec_fn=lambda: _bind_to_parent(parent, limits),  # noqa: PLW1509
     ) as process:
-        output = _Output(process, on_line=on_line, on_bytes=on_bytes)
+        output = _Output(process, on_line=on_line, on_bytes=on_bytes, shows_movement=shows_movement)
         try:
             _wait(process, watch=watch, output=output)
         finally:
@@ -125,7 +128,12 @@ class _Output:
     """Reads both pipes, so that neither can fill up and block the program."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], *, on_line: LineHandler | None, on_bytes: BytesHandler | None
+        self,
+        process: subprocess.Popen[bytes],
+        *,
+        on_line: LineHandler | None,
+        on_bytes: BytesHandler | None,
+        shows_movement: MovementTest | None,
     ) -> None:
         self.failure: Exception | None = None
         self._last_sign_at = time.monotonic()
@@ -135,6 +143,7 @@ class _Output:
         self._process = process
         self._on_line = on_line
         self._on_bytes = on_bytes
+        self._shows_movement = shows_movement
         self._threads = [threading.Thread(target=read, daemon=True) for read in (self._read_output, self._read_errors)]
         for thread in self._threads:
             thread.start()
@@ -157,7 +166,7 @@ class _Output:
         return any(thread.is_alive() for thread in self._threads)
 
     def silent_seconds(self) -> float:
-        """Return for how long nothing has come. A handler that is at work holds the program up, which is no silence."""
+        """Return for how long nothing has moved. A handler that is at work holds the program up, which is no stall."""
         return 0.0 if self._is_handling else time.monotonic() - self._last_sign_at
 
     def raise_failure(self) -> None:
@@ -180,11 +189,13 @@ class _Output:
                 self._last_sign_at, self._is_handling = time.monotonic(), False
             return
         for line in self._process.stdout:
-            self._last_sign_at = time.monotonic()
+            text = line.decode(errors="replace").rstrip()
+            if self._shows_movement is None or self._shows_movement(text):
+                self._last_sign_at = time.monotonic()
             if self._on_line is None:
                 self._collected.append(line)
             else:
-                self._on_line(line.decode(errors="replace").rstrip())
+                self._on_line(text)
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None  # noqa: S101
