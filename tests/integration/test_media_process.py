@@ -84,7 +84,12 @@ def test_silence_ends_the_whole_family(tmp_path: Path) -> None:
 
 def test_an_abort_ends_the_whole_family_at_once(tmp_path: Path) -> None:
     stop = threading.Event()
-    threading.Thread(target=lambda: (family(tmp_path), stop.set()), daemon=True).start()
+
+    def stop_when_started() -> None:
+        family(tmp_path)
+        stop.set()
+
+    threading.Thread(target=stop_when_started, daemon=True).start()
     with pytest.raises(ProcessAborted):
         run_family(tmp_path, Watch(deadline_seconds=60, should_stop=stop.is_set))
     assert_gone(family(tmp_path))

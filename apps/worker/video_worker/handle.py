@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections
 
-from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, UnreadableMessage
+from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, TranscodeOutput, UnreadableMessage
 from apps.support.video.domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost
 from apps.support.video.services import transcode
 from libs.media.facts import MediaRejected
@@ -23,9 +23,8 @@ from libs.media.process import ProcessAborted, ProcessDeadlinePassed, ProcessSta
 from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMessage, SQSQueueClient
 from libs.s3_client.client import StorageError
 
-from .lease import LeaseKeeper
-from .video.ledger import MemoryLedger
-from .video.processor import JobProcessor
+from .lease import LeaseKeeper, ProgressReporter
+from .video.ledger import ChunkLedger, MemoryLedger
 
 log = structlog.get_logger(__name__)
 
@@ -60,13 +59,21 @@ class Failure:
     is_final: bool
 
 
+class Processor(Protocol):
+    """Turns a claimed job into a package, or raises one of `_ATTEMPT_FAILURES`, `ProcessAborted` or `LeaseLost`."""
+
+    def run(
+        self, claim: ClaimedJob, *, folder: Path, progress: ProgressReporter, ledger: ChunkLedger
+    ) -> TranscodeOutput: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageHandler:
     """Claims, works, settles, and only then deletes the message."""
 
     queue: SQSQueueClient
     queue_name: str
-    processor: JobProcessor
+    processor: Processor
     worker_id: str
     lease_seconds: float
     work_folder: Path
