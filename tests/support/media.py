@@ -130,6 +130,10 @@ def _landscape(path: Path) -> None:
     run_ffmpeg(*moving_picture(seconds=9, size="1280x720", rate=10), *SOUND, "-t", "9", *FAST_H264, str(path))
 
 
+def _lecture(path: Path) -> None:
+    run_ffmpeg("-stream_loop", "9", "-i", str(clip("landscape")), "-c", "copy", str(path))
+
+
 def _small(path: Path) -> None:
     run_ffmpeg(*moving_picture(seconds=6, size="640x360", rate=15), *SOUND, "-t", "6", *FAST_H264, str(path))
 
@@ -210,6 +214,7 @@ def _endless(path: Path) -> None:
 
 _MAKERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "landscape": ("mp4", _landscape),
+    "lecture": ("mp4", _lecture),
     "small": ("mp4", _small),
     "portrait": ("mp4", _portrait),
     "rotated": ("mp4", _rotated),
