@@ -17,13 +17,13 @@ from tests.support.attempts import Encoded, RecordingProgress, encode, processor
 from tests.support.media import (
     clip,
     cut,
+    errors_when_played,
     flipped,
     frame_times,
     mean_luma,
     probe_report,
     run_ffmpeg,
     shown_frames,
-    try_ffmpeg,
 )
 
 
@@ -44,14 +44,6 @@ NAMES = ("720p", "480p", "360p", "240p", "audio")
 def size_of(media: Path) -> tuple[int, int]:
     stream = probe_report(media)["streams"][0]
     return stream["width"], stream["height"]
-
-
-def errors_when_played(master: Path) -> str:
-    """Play every rendition and the sound from the first byte to the last, and return what ffmpeg complains of."""
-    report = probe_report(master)
-    maps = [part for stream in report["streams"] for part in ("-map", f"0:{stream['index']}")]
-    played = try_ffmpeg("-xerror", "-allowed_extensions", "ALL", "-i", str(master), *maps, "-f", "null", "-")
-    return played.stderr if played.returncode == 0 else f"{played.returncode}: {played.stderr}"
 
 
 class TestPackage:

@@ -101,6 +101,14 @@ def _samples(content: bytes, trun: int, *, default: int) -> Iterator[tuple[int, 
         yield values[0x100], values[0x800]
 
 
+def errors_when_played(master: Path) -> str:
+    """Play every rendition and the sound from the first byte to the last, and return what ffmpeg complains of."""
+    report = probe_report(master)
+    maps = [part for stream in report["streams"] for part in ("-map", f"0:{stream['index']}")]
+    played = try_ffmpeg("-xerror", "-allowed_extensions", "ALL", "-i", str(master), *maps, "-f", "null", "-")
+    return played.stderr if played.returncode == 0 else f"{played.returncode}: {played.stderr}"
+
+
 def mean_luma(picture: Path) -> float:
     """Return the average brightness of a picture, 0 to 255."""
     raw = picture.with_suffix(".gray")
@@ -136,6 +144,13 @@ def _lecture(path: Path) -> None:
 
 def _small(path: Path) -> None:
     run_ffmpeg(*moving_picture(seconds=6, size="640x360", rate=15), *SOUND, "-t", "6", *FAST_H264, str(path))
+
+
+def _phone(path: Path) -> None:
+    picture = moving_picture(seconds=20, size="640x360", rate="30000/1001")
+    sound = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=44100")
+    pictures = ("-c:v", "libx264", "-preset", "veryfast", "-bf", "3", "-g", "60", "-crf", "30", "-pix_fmt", "yuv420p")
+    run_ffmpeg(*picture, *sound, "-t", "20", *pictures, "-c:a", "aac", str(path))
 
 
 def _portrait(path: Path) -> None:
@@ -216,6 +231,7 @@ _MAKERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "landscape": ("mp4", _landscape),
     "lecture": ("mp4", _lecture),
     "small": ("mp4", _small),
+    "phone": ("mp4", _phone),
     "portrait": ("mp4", _portrait),
     "rotated": ("mp4", _rotated),
     "odd": ("mp4", _odd),
