@@ -176,6 +176,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/{id}/upload/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Return how a video that is still PENDING is to be sent, for a client that comes back to it. */
+        get: operations["media_videos_upload_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/{id}/upload/complete/": {
         parameters: {
             query?: never;
@@ -187,6 +204,57 @@ export interface paths {
         put?: never;
         /** @description Say that the bytes are all there: verifies them, enqueues the job and sends its message. */
         post: operations["media_videos_upload_complete_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/upload/multipart/abort/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Give an upload in parts up: its parts are thrown away and the video is EXPIRED. */
+        post: operations["media_videos_upload_multipart_abort_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/upload/multipart/parts/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Return the parts that storage really has: what is not among them is to be sent. */
+        get: operations["media_videos_upload_multipart_parts_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/upload/multipart/presign/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sign up to 100 part URLs. Each accepts exactly its part's length, and its checksum if given. */
+        post: operations["media_videos_upload_multipart_presign_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -223,6 +291,23 @@ export interface paths {
          *     Those who may only watch are told without internals.
          */
         get: operations["media_videos_why_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/quota/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Return what the tenant uses and what it may use. */
+        get: operations["media_videos_quota_retrieve"];
         put?: never;
         post?: never;
         delete?: never;
@@ -324,6 +409,11 @@ export interface components {
          * @enum {string}
          */
         CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "STATE_DRIFT" | "INTERNAL_BUG";
+        /**
+         * @description * `CRC64NVME` - CRC64NVME
+         * @enum {string}
+         */
+        ChecksumAlgorithmEnum: "CRC64NVME";
         /** @description The answer to `upload/complete/` when all is done. */
         CompletedUpload: {
             video: components["schemas"]["Video"];
@@ -406,6 +496,30 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Video"][];
         };
+        /** @description Parts to be signed. */
+        PartNumbersRequest: {
+            part_numbers: number[];
+            /** @description One for each part, in the same order. */
+            checksums?: string[];
+        };
+        /** @description Where one part goes. */
+        PartTicket: {
+            part_number: number;
+            /** Format: uri */
+            url: string;
+            /** @description Send exactly these. */
+            headers: {
+                [key: string]: string;
+            };
+            /** @description The URL accepts no other length. */
+            size_bytes: number;
+        };
+        /** @description The answer to `upload/multipart/presign/`. */
+        PartTickets: {
+            parts: components["schemas"]["PartTicket"][];
+            /** Format: date-time */
+            expires_at: string;
+        };
         /** @description What of a video can be changed. */
         PatchedVideoUpdateRequest: {
             title?: string;
@@ -433,6 +547,21 @@ export interface components {
             percent: number;
             /** Format: double */
             remaining_seconds: number | null;
+        };
+        /** @description The answer to `quota/`. */
+        Quota: {
+            stored_bytes: components["schemas"]["UsedAmount"];
+            /** @description The part of the bytes in use that is not READY yet. */
+            reserved_bytes: number;
+            stored_seconds: components["schemas"]["UsedAmount"];
+            open_uploads: components["schemas"]["UsedAmount"];
+            /** @description The largest file that may be uploaded. */
+            file_bytes: number;
+            /**
+             * Format: double
+             * @description The longest video that is taken.
+             */
+            duration_seconds: number;
         };
         /**
          * @description * `owner` - owner
@@ -486,12 +615,42 @@ export interface components {
          * @enum {string}
          */
         StatusEnum: "PENDING" | "UPLOADED" | "PROCESSING" | "READY" | "FAILED" | "EXPIRED";
+        /** @description One part that storage has. */
+        StoredPart: {
+            part_number: number;
+            size_bytes: number;
+            etag: string;
+            checksum_crc64nvme: string | null;
+        };
+        /** @description The answer to `upload/multipart/parts/`. */
+        StoredParts: {
+            part_size_bytes: number;
+            part_count: number;
+            parts: components["schemas"]["StoredPart"][];
+            /** @description The parts have become an object: only `complete` is left to call. */
+            complete: boolean;
+        };
         /**
          * @description * `single` - single
          *     * `multipart` - multipart
          * @enum {string}
          */
         StrategyEnum: "single" | "multipart";
+        /** @description What an uploader may add when all is sent. */
+        UploadCompleteRequest: {
+            /**
+             * @description Of the whole file, if it was worked out while sending.
+             * @default
+             */
+            checksum_crc64nvme: string;
+        };
+        /** @description The answer to `upload/`: how an unfinished upload is to be sent. */
+        UploadDescription: {
+            video: components["schemas"]["Video"];
+            file_key: string;
+            content_type: string;
+            upload: components["schemas"]["UploadPlan"];
+        };
         /** @description An announced upload. Size and type are judged by the service, which answers 413 and 415. */
         UploadInitRequest: {
             title: string;
@@ -502,8 +661,13 @@ export interface components {
             content_type: string;
             /** @default  */
             session: string;
+            /**
+             * @description Of the whole file, if known: storage then refuses other bytes.
+             * @default
+             */
+            checksum_crc64nvme: string;
         };
-        /** @description How to send the bytes. One PUT today; `multipart` will name part sizes. */
+        /** @description How to send the bytes: with one PUT, or in equal parts whose URLs are signed page by page. */
         UploadPlan: {
             strategy: components["schemas"]["StrategyEnum"];
             method: components["schemas"]["MethodEnum"];
@@ -511,19 +675,37 @@ export interface components {
             headers: {
                 [key: string]: string;
             };
+            /** @description Of every part but the last. */
             part_size_bytes: number | null;
             part_count: number | null;
-            /** Format: date-time */
+            /**
+             * Format: date-time
+             * @description The URL's end; of an upload in parts its deadline.
+             */
             expires_at: string;
+            /**
+             * @description What storage checks; null: it checks nothing.
+             *
+             *     * `CRC64NVME` - CRC64NVME
+             */
+            checksum_algorithm: components["schemas"]["ChecksumAlgorithmEnum"] | null;
         };
         /** @description The answer to `upload/init/`. */
         UploadTicket: {
             video: components["schemas"]["Video"];
-            /** Format: uri */
-            upload_url: string;
             file_key: string;
             content_type: string;
             upload: components["schemas"]["UploadPlan"];
+            /**
+             * Format: uri
+             * @description Null for an upload in parts.
+             */
+            upload_url: string | null;
+        };
+        /** @description Something that is used up. `allowed` is null where there is no limit. */
+        UsedAmount: {
+            used: number;
+            allowed: number | null;
         };
         /**
          * @description * `verified` - verified
@@ -1007,13 +1189,10 @@ export interface operations {
             };
         };
     };
-    media_videos_upload_complete_create: {
+    media_videos_upload_retrieve: {
         parameters: {
             query?: never;
-            header?: {
-                /** @description 1 to 255 printable characters. A repeat with the same key and body gets the same answer, for a day. */
-                "Idempotency-Key"?: string;
-            };
+            header?: never;
             path: {
                 id: number;
             };
@@ -1026,7 +1205,137 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/json": components["schemas"]["UploadDescription"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_upload_complete_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters. A repeat with the same key and body gets the same answer, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UploadCompleteRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
                     "application/json": components["schemas"]["CompletedUpload"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_upload_multipart_abort_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_upload_multipart_parts_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredParts"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_upload_multipart_presign_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PartNumbersRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PartTickets"];
                 };
             };
             /** @description Refused or failed */
@@ -1087,6 +1396,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_quota_retrieve: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quota"];
                 };
             };
             /** @description Refused or failed */

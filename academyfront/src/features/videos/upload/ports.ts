@@ -1,9 +1,12 @@
 import type { CompletedUpload, UploadInit, UploadTicket } from "../api/types";
+import type { PartTicket, StoredParts } from "./partSender";
 
 /** The api's upload calls. Each throws HttpProblem, NetworkProblem or AbortError, and nothing else. */
 export interface UploadApi {
   init(body: UploadInit, options: CallOptions): Promise<UploadTicket>;
   refreshUrl(videoId: number, signal: AbortSignal): Promise<UploadTicket>;
+  storedParts(videoId: number, signal: AbortSignal): Promise<StoredParts>;
+  signParts(videoId: number, partNumbers: number[], signal: AbortSignal): Promise<PartTicket[]>;
   complete(videoId: number, options: CallOptions): Promise<CompletedUpload>;
 }
 

@@ -35,6 +35,9 @@ function world(script: Script = {}) {
   const ports: UploadPorts = {
     api: {
       init: (_, { idempotencyKey }) => resolved(() => (keys.init.push(idempotencyKey), answer("init"), ticket("first"))),
+      storedParts: () => resolved(() => ({ parts: [], complete: false })),
+      signParts: (_, numbers) =>
+        resolved(() => numbers.map((number) => ({ part_number: number, url: `part-${number}`, headers: {} }))),
       refreshUrl: () => resolved(() => (answer("refresh"), ticket("fresh"))),
       complete: (_, { idempotencyKey }) =>
         resolved(() => (keys.complete.push(idempotencyKey), answer("complete"), completed())),
@@ -69,7 +72,7 @@ function world(script: Script = {}) {
       headers: { "Content-Type": "video/mp4", "If-None-Match": "*" },
       part_size_bytes: null,
       part_count: null,
-      expires_at: new Date(NOW_MS + (script.expiresInMs ?? 3_600_000)).toISOString(),
+      expires_at: new Date(NOW_MS + (script.expiresInMs ?? 3_600_000)).toISOString(), checksum_algorithm: null,
     },
   });
   const run = (options: Partial<UploadOptions> = {}) =>

@@ -1,5 +1,6 @@
 import { HttpProblem, NetworkProblem, asRecord, hasStatus, isHttpProblem } from "@/shared/api/problem";
 import type { CompletedUpload, UploadTicket } from "../api/types";
+import { sendParts } from "../upload/partSender";
 import { StorageProblem, type UploadPorts } from "../upload/ports";
 import { CALL_POLICY, QUEUE_POLICY, SEND_POLICY, decideRetry, isTransientStatus, type RetryPolicy } from "../upload/retryPolicy";
 import type { ResumePoint, UploadEvent, UploadProblem, WaitReason } from "../upload/uploadMachine";
@@ -70,10 +71,42 @@ class RunningUpload {
 
   /** Make storage acknowledge every byte; return the video's id. */
   async #sendBytes(): Promise<number> {
+    const ticket = await this.#freshTicket();
+    if (ticket.upload.strategy === "multipart") await this.#sendInParts(ticket);
+    else await this.#sendAtOnce(ticket);
+    this.#sent = true;
+    return ticket.video.id;
+  }
+
+  async #sendInParts(ticket: UploadTicket): Promise<void> {
+    const { ports, signal } = this.#options;
+    const { part_size_bytes: partSizeBytes, part_count: partCount } = ticket.upload;
+    if (partSizeBytes === null || partCount === null) throw new Error("an upload in parts without a plan");
+    const videoId = ticket.video.id;
+    this.#emit({ type: "sending_started", videoId, atMs: ports.clock.nowMs() });
+    await sendParts(
+      this.#file,
+      { partSizeBytes, partCount },
+      {
+        transport: ports.transport,
+        storedParts: () => this.#withRetries(CALL_POLICY, "server", () => ports.api.storedParts(videoId, signal)),
+        sign: (numbers) =>
+          this.#withRetries(CALL_POLICY, "server", () => ports.api.signParts(videoId, numbers, signal)),
+        withRetries: (step) => this.#withRetries(SEND_POLICY, "storage", step),
+        onProgress: (sentBytes) => this.#emit({ type: "bytes_sent", sentBytes, atMs: ports.clock.nowMs() }),
+        signal,
+      },
+    );
+  }
+
+  async #sendAtOnce(first: UploadTicket): Promise<void> {
     let refreshes = 0;
-    return this.#withRetries(SEND_POLICY, "storage", async () => {
-      const ticket = await this.#freshTicket();
+    let next: UploadTicket | null = first;
+    await this.#withRetries(SEND_POLICY, "storage", async () => {
+      const ticket = next ?? (await this.#freshTicket());
+      next = null;
       const { clock, transport } = this.#options.ports;
+      if (ticket.upload_url === null) throw new Error("an upload in one PUT without a URL");
       this.#emit({ type: "sending_started", videoId: ticket.video.id, atMs: clock.nowMs() });
       try {
         await transport.put({
@@ -85,17 +118,14 @@ class RunningUpload {
         });
       } catch (error) {
         // 412: the URL says If-None-Match, and an earlier attempt did arrive; only its answer was lost.
-        if (!(error instanceof StorageProblem && error.status === 412)) {
-          if (isRefusedSignature(error) && refreshes < MAX_URL_REFRESHES) {
-            refreshes += 1;
-            this.#ticket = null;
-            throw new RetryAtOnce();
-          }
-          throw error;
+        if (error instanceof StorageProblem && error.status === 412) return;
+        if (isRefusedSignature(error) && refreshes < MAX_URL_REFRESHES) {
+          refreshes += 1;
+          this.#ticket = null;
+          throw new RetryAtOnce();
         }
+        throw error;
       }
-      this.#sent = true;
-      return ticket.video.id;
     });
   }
 
@@ -121,6 +151,8 @@ class RunningUpload {
       size_bytes: this.#file.size,
       // Empty for types that the browser does not know (.mkv); the server then goes by the extension.
       content_type: this.#file.type,
+      // Reading a whole lecture before its first byte is sent would cost minutes; storage checks lengths.
+      checksum_crc64nvme: "",
     };
     return this.#withRetries(CALL_POLICY, "server", () => ports.api.init(body, { signal, idempotencyKey }));
   }
