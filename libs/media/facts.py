@@ -93,11 +93,15 @@ def facts_from(report: Mapping[str, Any], *, fragmented: bool) -> MediaFacts:
     picture = next((stream for stream in streams if _is_picture(stream)), None)
     sound = next((stream for stream in streams if stream.get("codec_type") == "audio"), None)
     duration = _number(container.get("duration")) or _number((picture or {}).get("duration"))
+    start = _number(container.get("start_time")) or 0.0
+    if duration is not None and container.get("format_name", "").startswith("matroska"):
+        # It says when the last frame ends, not how long it is from the first.
+        duration -= max(0.0, start)
     return MediaFacts(
         container=container.get("format_name", ""),
         # A fragmented file is read from its start only, and would report its first fragment.
         duration_seconds=None if fragmented else duration,
-        start_seconds=_number(container.get("start_time")) or 0.0,
+        start_seconds=start,
         bit_rate=int(_number(container.get("bit_rate")) or 0),
         stream_count=len(streams),
         fragmented=fragmented,

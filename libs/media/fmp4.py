@@ -7,7 +7,7 @@ Source:
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _SKIPPED = frozenset({b"styp", b"sidx", b"free", b"mfra", b"prft", b"emsg"})
 # A fragment of one group of pictures at the highest bit rate that we copy is far below this.
@@ -35,6 +35,16 @@ class Fragment:
     start_seconds: float
     duration_seconds: float
     sample_count: int
+    timescale: int
+    default_duration: int
+
+    def held_until(self, end_seconds: float) -> "Fragment":
+        """Return it with its last sample lasting longer, so that it ends where another stretch begins."""
+        extra = round((end_seconds - self.start_seconds - self.duration_seconds) * self.timescale)
+        if extra <= 0:
+            return self
+        content = _with_longer_last_sample(self.content, extra=extra, default_duration=self.default_duration)
+        return replace(self, content=content, duration_seconds=self.duration_seconds + extra / self.timescale)
 
 
 class FragmentReader:
@@ -97,6 +107,8 @@ class FragmentReader:
             start_seconds=decode_time / self.init.timescale,
             duration_seconds=duration / self.init.timescale,
             sample_count=sample_count,
+            timescale=self.init.timescale,
+            default_duration=self.init.default_duration,
         )
 
 
@@ -204,3 +216,39 @@ def _sample_durations(trun: bytes, *, default: int) -> list[int]:
     offset = 8 + (4 if flags & 0x01 else 0) + (4 if flags & 0x04 else 0)
     step = 4 * bin(flags & 0xF00).count("1")
     return [struct.unpack_from(">I", trun, offset + index * step)[0] for index in range(sample_count)]
+
+
+def _with_longer_last_sample(content: bytes, *, extra: int, default_duration: int) -> bytes:
+    """Write the moof box anew, with a duration for each sample: 8.8.8 of the standard, track fragment run."""
+    moof_size = _box_size(content, 0)
+    moof, media = content[8:moof_size], content[moof_size:]
+    traf = box_of(moof, b"traf")
+    trun, tfhd = box_of(traf, b"trun"), box_of(traf, b"tfhd")
+    durations = _sample_durations(trun, default=_default_duration(tfhd, fallback=default_duration))
+    durations[-1] += extra
+    flags = int.from_bytes(trun[1:4], "big")
+    grown = 0 if flags & 0x100 else 4 * len(durations)
+    head, old_samples = _split_run(trun, flags)
+    if flags & 0x01:
+        # Where the media starts is counted from the moof box, which has grown.
+        offset = struct.unpack_from(">i", head, 8)[0] + grown
+        head = head[:8] + struct.pack(">i", offset) + head[12:]
+    head = head[:1] + (flags | 0x100).to_bytes(3, "big") + head[4:]
+    kept = 4 if flags & 0x100 else 0
+    samples = b"".join(
+        struct.pack(">I", duration) + old[kept:] for duration, old in zip(durations, old_samples, strict=True)
+    )
+    new_traf = b"".join(_box(kind, head + samples if kind == b"trun" else body) for kind, body in child_boxes(traf))
+    new_moof = b"".join(_box(kind, new_traf if kind == b"traf" else body) for kind, body in child_boxes(moof))
+    return _box(b"moof", new_moof) + media
+
+
+def _split_run(trun: bytes, flags: int) -> tuple[bytes, list[bytes]]:
+    start = 8 + (4 if flags & 0x01 else 0) + (4 if flags & 0x04 else 0)
+    step = 4 * bin(flags & 0xF00).count("1")
+    sample_count = struct.unpack_from(">I", trun, 4)[0]
+    return trun[:start], [trun[start + step * number : start + step * (number + 1)] for number in range(sample_count)]
+
+
+def _box(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I4s", len(body) + 8, kind) + body

@@ -90,7 +90,7 @@ class ChunkEncoder:
         files = encoded_files(chunk, desk.folder)
         if chunk.is_whole:
             _keep_smallest(source.plan, dict(files), folder=desk.folder)
-        parts = pack_chunk(files, target=path, key=key)
+        parts = pack_chunk(files, target=path, key=key, end_seconds=chunk.end_seconds)
         self.storage.upload_file(key, path, content_type=MEDIA_TYPE)
         path.unlink()
         for part in parts:

@@ -1,7 +1,7 @@
 """Laying out what has been encoded: fragments become segments, and segments of a stretch share one object."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,9 +82,14 @@ class PartWriter:
         self._segment_start, self._segment_offset = end_seconds, position
 
 
-def pack_chunk(files: list[tuple[str, Path]], *, target: Path, key: str) -> tuple[TrackPart, ...]:
+def pack_chunk(
+    files: list[tuple[str, Path]], *, target: Path, key: str, end_seconds: float | None
+) -> tuple[TrackPart, ...]:
     """
     Write the renditions of a chunk one after the other into one object's file, and remove what they came in.
+
+    Args:
+        end_seconds: Where the next chunk starts: the last frame is shown until then, however long that is.
 
     Raises:
         EncodeFailed: OUTPUT_VERIFY_FAILED, what was encoded is not what was asked for.
@@ -92,7 +97,7 @@ def pack_chunk(files: list[tuple[str, Path]], *, target: Path, key: str) -> tupl
     parts: list[TrackPart] = []
     with target.open("wb") as file:
         for rendition, path in files:
-            part = _packed(rendition, path, key=key, file=file)
+            part = _packed(rendition, path, key=key, file=file, end_seconds=end_seconds)
             path.unlink()
             if part is not None:
                 parts.append(part)
@@ -204,20 +209,31 @@ def codec_of(rendition: str, init: InitSection) -> str:
     return AUDIO_CODEC if rendition == AUDIO_RENDITION else avc_codec_of(init.content)
 
 
-def _packed(rendition: str, path: Path, *, key: str, file: BinaryIO) -> TrackPart | None:
+def _packed(rendition: str, path: Path, *, key: str, file: BinaryIO, end_seconds: float | None) -> TrackPart | None:
     reader = FragmentReader()
     writer: PartWriter | None = None
+    last: Fragment | None = None
+    for fragment in _fragments(path, reader):
+        if writer is None:
+            writer = _writer(rendition, reader, key=key, file=file)
+        elif last is not None:
+            writer.add(last)
+        last = fragment
+    if writer is None or last is None:
+        return None
+    writer.add(last if end_seconds is None else last.held_until(end_seconds))
+    return writer.finish()
+
+
+def _fragments(path: Path, reader: FragmentReader) -> Iterator[Fragment]:
     try:
         with path.open("rb") as encoded:
             while content := encoded.read(READ_BYTES):
-                for fragment in reader.feed(content):
-                    writer = writer or _writer(rendition, reader, key=key, file=file)
-                    writer.add(fragment)
+                yield from reader.feed(content)
     except MalformedFragments as error:
-        raise _output_failure(f"{rendition}: {error}") from error
+        raise _output_failure(f"{path.name}: {error}") from error
     if not reader.is_between_boxes:
-        raise _output_failure(f"{rendition}: the file ends within a fragment")
-    return writer.finish() if writer is not None else None
+        raise _output_failure(f"{path.name}: the file ends within a fragment")
 
 
 def _writer(rendition: str, reader: FragmentReader, *, key: str, file: BinaryIO) -> PartWriter:

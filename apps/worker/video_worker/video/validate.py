@@ -14,8 +14,9 @@ Tracks = Mapping[str, Sequence[TrackPart]]
 # Containers round, encoders prime: a frame or two, and for long files one part in a hundred.
 TOLERANCE_SECONDS = 1.0
 TOLERANCE_RATIO = 0.02
-# Between two parts of one rendition. A frame of the slowest usual rate, 5 a second, may be cut short or drawn out.
-JOINT_SECONDS = 0.25
+# Between two parts of one rendition. Where a border is not a frame's time, as in Matroska, the next frame may be late.
+LONGEST_GAP_SECONDS = 2.0
+LONGEST_OVERLAP_SECONDS = 0.1
 
 
 def validate_package(tracks: Tracks, *, plan: EncodePlan, facts: MediaFacts, stderr: str) -> float:
@@ -45,7 +46,8 @@ def validate_package(tracks: Tracks, *, plan: EncodePlan, facts: MediaFacts, std
 
 def _check_joints(name: str, parts: Sequence[TrackPart]) -> None:
     for earlier, later in pairwise(parts):
-        if abs(later.start_seconds - earlier.end_seconds) > JOINT_SECONDS:
+        gap = later.start_seconds - earlier.end_seconds
+        if not -LONGEST_OVERLAP_SECONDS <= gap <= LONGEST_GAP_SECONDS:
             raise output_failure(f"{name}: {earlier.end_seconds:.3f} s is followed by {later.start_seconds:.3f} s")
 
 
