@@ -20,7 +20,6 @@ from tests.support.media import (
     errors_when_played,
     flipped,
     frame_times,
-    mean_luma,
     probe_report,
     run_ffmpeg,
     shown_frames,
@@ -195,18 +194,6 @@ def test_sound_may_be_longer_or_shorter_than_the_picture(
     assert picture == pytest.approx(picture_seconds, abs=0.2)
     assert sound == pytest.approx(sound_seconds, abs=0.2)
     assert encoded.output.duration_seconds == pytest.approx(max(picture_seconds, sound_seconds), abs=0.2)
-
-
-def test_the_thumbnail_is_not_black_when_the_video_starts_black(storage: S3Storage, tmp_path: Path) -> None:
-    encoded = encode(storage, clip("black_then_bright"), folder=tmp_path)
-    assert mean_luma(encoded.folder / "thumbnail.jpg") > 60
-
-
-def test_a_black_video_still_gets_a_thumbnail(storage: S3Storage, tmp_path: Path) -> None:
-    black = tmp_path / "black.mp4"
-    run_ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=5:duration=2", str(black))
-    encoded = encode(storage, black, folder=tmp_path)
-    assert mean_luma(encoded.folder / "thumbnail.jpg") < 20
 
 
 def test_a_flipped_bit_here_and_there_still_plays(storage: S3Storage, tmp_path: Path) -> None:

@@ -75,6 +75,12 @@ def kept_frame_rate(frames_per_second: float) -> float:
     return frames_per_second
 
 
+def fitted_size(width: int, height: int, *, side: int) -> tuple[int, int]:
+    """Return a size of the same shape that fits into a square, both sides even, and no larger than it was."""
+    scale = min(1.0, side / max(width, height))
+    return _even(width * scale), _even(height * scale)
+
+
 def _below_the_ladder(short_side: int) -> Rung:
     lowest = LADDER[-1]
     return Rung(

@@ -9,6 +9,7 @@ from libs.media.ffprobe import input_options
 from libs.media.process import Watch
 
 from .encoder import Source
+from .ladder import fitted_size
 
 STORYBOARD_NAME = "storyboard.vtt"
 TILE_SIDE = 160
@@ -55,9 +56,13 @@ def make_storyboard(
         EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
     """
     interval = interval_seconds(duration_seconds)
-    width, height = tile_size(footage.width, footage.height)
+    width, height = fitted_size(footage.width, footage.height, side=TILE_SIDE)
+    wanted = max(1, math.ceil(duration_seconds / interval))
     steps = (
+        # The last picture stays, so that also the last interval has one.
+        f"tpad=stop_mode=clone:stop_duration={interval:g}",
         f"fps=1/{interval:g}:start_time=0:round=down",
+        f"trim=end_frame={wanted}",
         f"scale={width}:{height}:flags=area,setsar=1",
         f"tile={SHEET_COLUMNS}x{SHEET_ROWS}",
     )
@@ -80,7 +85,7 @@ def make_storyboard(
     files = {path.name: path.read_bytes() for path in sheets}
     for path in sheets:
         path.unlink()
-    tiles = min(math.ceil(duration_seconds / interval), len(files) * TILES_PER_SHEET)
+    tiles = min(wanted, len(files) * TILES_PER_SHEET)
     cues = webvtt(list(files), tiles=tiles, interval=interval, duration=duration_seconds, size=(width, height))
     return {**files, STORYBOARD_NAME: cues.encode()}
 
@@ -89,12 +94,6 @@ def interval_seconds(duration_seconds: float) -> float:
     """Return how far apart pictures are: a hundred over the video, within what is seen and what is useful."""
     wanted = math.ceil(duration_seconds / WANTED_TILES)
     return min(LONGEST_INTERVAL_SECONDS, max(SHORTEST_INTERVAL_SECONDS, wanted))
-
-
-def tile_size(width: int, height: int) -> tuple[int, int]:
-    """Return the size of one picture: within a square, with the video's shape, both sides even."""
-    scale = min(1.0, TILE_SIDE / max(width, height))
-    return max(2, 2 * round(width * scale / 2)), max(2, 2 * round(height * scale / 2))
 
 
 def webvtt(sheets: list[str], *, tiles: int, interval: float, duration: float, size: tuple[int, int]) -> str:

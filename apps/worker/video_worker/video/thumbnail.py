@@ -7,6 +7,7 @@ from libs.media.ffprobe import input_options
 from libs.media.process import Watch
 
 from .encoder import Source
+from .ladder import fitted_size
 
 THUMBNAIL_NAME = "thumbnail.jpg"
 THUMBNAIL_SIDE = 640
@@ -47,18 +48,18 @@ def _tenth(source: Source) -> float:
 
 def _arguments(source: Source, *, target: Path, start_seconds: float, selection: str) -> list[str]:
     picture = source.facts.video
-    stream = f"0:{picture.index}" if picture is not None else "0:v:0"
+    if picture is None:
+        raise ValueError("a source without a picture has no thumbnail")
+    width, height = fitted_size(picture.width, picture.height, side=THUMBNAIL_SIDE)
     seek = ["-ss", f"{start_seconds:.3f}"] if start_seconds > 1 else []
-    # Long ago coded pixels were not square: the scale makes them so.
-    fit = f"scale='min({THUMBNAIL_SIDE},iw*sar)':-2,scale=w=-2:h='min({THUMBNAIL_SIDE},ih)',setsar=1"
     return [
         *input_options(url=source.url, if_match_etag=source.etag),
         *seek,
         "-t", f"{LOOK_AT_SECONDS:g}",
         "-skip_frame", "noref",
         "-i", source.url,
-        "-map", stream,
-        "-vf", f"{selection}thumbnail={CANDIDATES},{fit}",
+        "-map", f"0:{picture.index}",
+        "-vf", f"{selection}thumbnail={CANDIDATES},scale={width}:{height},setsar=1",
         "-frames:v", "1",
         "-c:v", "mjpeg",
         "-pix_fmt", "yuvj420p",

@@ -1,0 +1,147 @@
+"""Promises about pictures of a video: the thumbnail in the list and the storyboard on the seek bar."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from apps.standalone.engine_runner import EngineRunner
+from apps.support.video import wiring
+from apps.worker.video_worker.video.ladder import fitted_size
+from apps.worker.video_worker.video.storyboard import interval_seconds, webvtt
+from libs.s3_client.client import S3Storage
+from tests.support.attempts import Encoded, encode
+from tests.support.media import clip, mean_luma, moving_picture, probe_report, run_ffmpeg
+
+CUE = re.compile(r"([\d:.]+) --> ([\d:.]+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)")
+
+
+@pytest.fixture(scope="module")
+def storage(s3_engine: EngineRunner) -> S3Storage:
+    return wiring.storage()
+
+
+def seconds_of(timestamp: str) -> float:
+    hours, minutes, seconds = timestamp.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def cues_of(encoded: Encoded) -> list[tuple[str, ...]]:
+    text = (encoded.folder / "storyboard.vtt").read_text(encoding="utf-8")
+    assert text.startswith("WEBVTT\n\n")
+    return CUE.findall(text)
+
+
+def tile_luma(encoded: Encoded, cue: tuple[str, ...], *, folder: Path) -> float:
+    sheet, left, top, width, height = cue[2:]
+    tile = folder / "tile.jpg"
+    run_ffmpeg("-i", str(encoded.folder / sheet), "-vf", f"crop={width}:{height}:{left}:{top}", str(tile))
+    return mean_luma(tile)
+
+
+def test_a_storyboard_covers_the_video_from_start_to_end(storage: S3Storage, tmp_path: Path) -> None:
+    encoded = encode(storage, clip("phone"), folder=tmp_path)
+    cues = cues_of(encoded)
+    assert len(cues) == 20
+    assert seconds_of(cues[0][0]) == 0
+    assert seconds_of(cues[-1][1]) == pytest.approx(encoded.output.duration_seconds, abs=0.01)
+    assert all(earlier[1] == later[0] for earlier, later in pairwise(cues))
+    assert encoded.output.storyboard_key.endswith("/storyboard.vtt")
+
+
+def test_every_tile_lies_within_its_sheet(storage: S3Storage, tmp_path: Path) -> None:
+    encoded = encode(storage, clip("portrait"), folder=tmp_path)
+    for _, _, sheet, left, top, width, height in cues_of(encoded):
+        stream = probe_report(encoded.folder / sheet)["streams"][0]
+        assert int(left) + int(width) <= stream["width"]
+        assert int(top) + int(height) <= stream["height"]
+        assert (int(width), int(height)) == (90, 160)
+
+
+def test_a_tile_shows_what_is_seen_at_its_time(storage: S3Storage, tmp_path: Path) -> None:
+    encoded = encode(storage, clip("black_then_bright"), folder=tmp_path)
+    cues = cues_of(encoded)
+    assert len(cues) == 14
+    assert [tile_luma(encoded, cue, folder=tmp_path) > 40 for cue in cues] == [False] * 10 + [True] * 4
+
+
+def test_a_long_video_is_shown_by_its_key_frames(storage: S3Storage, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    black = ("-f", "lavfi", "-i", "color=black:size=128x72:rate=5:duration=60")
+    bright = moving_picture(seconds=60, size="128x72", rate=5)
+    run_ffmpeg(*black, *bright, "-filter_complex", "[0][1]concat=n=2", "-g", "10", "-c:v", "libx264", str(source))
+    encoded = encode(storage, source, folder=tmp_path)
+    cues = cues_of(encoded)
+    assert len(cues) == 60
+    assert [tile_luma(encoded, cues[index], folder=tmp_path) > 40 for index in (0, 28, 31, 59)] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+@pytest.mark.parametrize("seconds", [0.2, 0.9])
+def test_a_very_short_video_has_both(storage: S3Storage, tmp_path: Path, seconds: float) -> None:
+    source = tmp_path / "source.mp4"
+    run_ffmpeg(*moving_picture(seconds=seconds, size="128x72", rate=10), "-c:v", "libx264", "-g", "10", str(source))
+    encoded = encode(storage, source, folder=tmp_path)
+    assert len(cues_of(encoded)) == 1
+    assert mean_luma(encoded.folder / "thumbnail.jpg") > 40
+
+
+def test_a_picture_that_never_moves_has_both(storage: S3Storage, tmp_path: Path) -> None:
+    source = tmp_path / "source.mp4"
+    still = ("-f", "lavfi", "-i", "color=white:size=128x72:rate=1:duration=8")
+    run_ffmpeg(*still, "-c:v", "libx264", "-pix_fmt", "yuv420p", str(source))
+    encoded = encode(storage, source, folder=tmp_path)
+    assert len(cues_of(encoded)) == 8
+    assert mean_luma(encoded.folder / "thumbnail.jpg") > 200
+
+
+def test_the_thumbnail_is_not_black_when_the_video_starts_black(storage: S3Storage, tmp_path: Path) -> None:
+    encoded = encode(storage, clip("black_then_bright"), folder=tmp_path)
+    assert mean_luma(encoded.folder / "thumbnail.jpg") > 60
+
+
+def test_a_black_video_still_gets_a_thumbnail(storage: S3Storage, tmp_path: Path) -> None:
+    black = tmp_path / "black.mp4"
+    run_ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=5:duration=2", str(black))
+    encoded = encode(storage, black, folder=tmp_path)
+    assert mean_luma(encoded.folder / "thumbnail.jpg") < 20
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("landscape", (640, 360)), ("portrait", (360, 640)), ("wide_pixels", (640, 360))]
+)
+def test_the_thumbnail_has_the_videos_shape(
+    storage: S3Storage, tmp_path: Path, name: str, size: tuple[int, int]
+) -> None:
+    encoded = encode(storage, clip(name), folder=tmp_path)
+    stream = probe_report(encoded.folder / "thumbnail.jpg")["streams"][0]
+    assert (stream["width"], stream["height"]) == size
+
+
+@pytest.mark.parametrize(
+    ("duration", "interval"), [(0.2, 1), (60, 1), (100, 1), (101, 2), (600, 6), (3600, 10), (43_200, 10)]
+)
+def test_pictures_are_neither_closer_than_seen_nor_farther_than_useful(duration: float, interval: float) -> None:
+    assert interval_seconds(duration) == interval
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "tile"),
+    [(1920, 1080, (160, 90)), (1080, 1920, (90, 160)), (64, 48, (64, 48)), (8192, 16, (160, 2))],
+)
+def test_a_tile_has_the_videos_shape(width: int, height: int, tile: tuple[int, int]) -> None:
+    assert fitted_size(width, height, side=160) == tile
+
+
+def test_an_hour_needs_few_sheets() -> None:
+    sheets = ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    text = webvtt(sheets, tiles=360, interval=10, duration=3600, size=(160, 90))
+    cues = CUE.findall(text)
+    assert len(cues) == 360
+    assert cues[100] == ("00:16:40.000", "00:16:50.000", "b.jpg", "0", "0", "160", "90")
+    assert cues[359] == ("00:59:50.000", "01:00:00.000", "d.jpg", "1440", "450", "160", "90")
