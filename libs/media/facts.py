@@ -8,6 +8,8 @@ from typing import Any
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 # As ffprobe names them: top or bottom field first, coded and shown.
 INTERLACED_ORDERS = frozenset({"tt", "bb", "tb", "bt"})
+# A browser's recording has no frame rate, and ffprobe says 1,000: its unit of time.
+TIME_BASE_RATE = 1000.0
 
 
 class MediaRejected(Exception):
@@ -133,9 +135,15 @@ def _cause_against(facts: MediaFacts, limits: MediaLimits) -> str | None:
         return "INPUT_UNSUPPORTED_CODEC"
     if picture.coded_width <= 0 or picture.coded_height <= 0:
         return "INPUT_MALFORMED"
+    return _picture_cause(picture, limits) or _duration_cause(facts.duration_seconds, limits)
+
+
+def _picture_cause(picture: VideoStreamFacts, limits: MediaLimits) -> str | None:
     if picture.coded_width * picture.coded_height > limits.max_pixels:
         return "INPUT_TOO_MANY_PIXELS"
-    return _duration_cause(facts.duration_seconds, limits)
+    if limits.max_frames_per_second < picture.frames_per_second < TIME_BASE_RATE:
+        return "INPUT_TOO_MANY_FRAMES"
+    return None
 
 
 def _duration_cause(duration_seconds: float | None, limits: MediaLimits) -> str | None:

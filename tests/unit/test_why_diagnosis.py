@@ -163,6 +163,13 @@ CASES: list[Case] = [
         NextStep.UPLOAD_THE_FILE,
     ),
     (
+        "another file",
+        pending(storage=StorageAnswer.PRESENT, stored_bytes=1000, is_another_file=True),
+        Cause.UPLOAD_CHECKSUM_MISMATCH,
+        "uploader",
+        NextStep.UPLOAD_THE_FILE,
+    ),
+    (
         "storage is away",
         pending(storage=StorageAnswer.UNAVAILABLE),
         Cause.STORAGE_UNAVAILABLE,

@@ -171,6 +171,12 @@ class VideoUpload(models.Model):
             return None
         return PartPlan(size_bytes=self.size_bytes, part_size_bytes=self.part_size_bytes, part_count=self.part_count)
 
+    def is_announced_otherwise(self, checksum_crc64nvme: str | None) -> bool:
+        """Tell whether an object with this checksum is surely not the announced file."""
+        return "" not in {self.checksum_crc64nvme, checksum_crc64nvme or ""} and (
+            self.checksum_crc64nvme != checksum_crc64nvme
+        )
+
 
 class VideoTranscodeJob(models.Model):
     """

@@ -57,6 +57,10 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
         "ko": Text("도착한 파일의 크기가 원본과 다릅니다.", "파일을 새로 올려 주세요."),
         "en": Text("The file that arrived differs in size from the original.", "Upload the file again."),
     },
+    Cause.UPLOAD_CHECKSUM_MISMATCH: {
+        "ko": Text("도착한 파일의 내용이 원본과 다릅니다.", "이 업로드를 취소하고 파일을 새로 올려 주세요."),
+        "en": Text("The file that arrived is not the original.", "Cancel this upload and upload the file again."),
+    },
     Cause.STORAGE_UNAVAILABLE: {
         "ko": Text("저장소가 잠시 응답하지 않습니다.", "자동으로 다시 시도합니다."),
         "en": Text("Storage is not answering for the moment.", "It is tried again by itself."),
@@ -220,6 +224,10 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
         "ko": Text("파일에 트랙이 너무 많습니다.", "영상과 소리 트랙만 남겨 다시 올려 주세요."),
         "en": Text("The file has too many tracks.", "Keep one picture and one sound track and upload it again."),
     },
+    Cause.INPUT_TOO_MANY_FRAMES: {
+        "ko": Text("초당 화면 수가 너무 많습니다.", "초당 60장 이하로 변환해서 다시 올려 주세요."),
+        "en": Text("The video has too many frames a second.", "Convert it to 60 or fewer and upload it again."),
+    },
     Cause.INPUT_SUSPICIOUS: {
         "ko": Text("영상이 아니라 다른 주소를 가리키는 목록 파일입니다.", "실제 영상 파일을 올려 주세요."),
         "en": Text("This is a playlist that points elsewhere, not a video.", "Upload the video file itself."),
@@ -283,6 +291,10 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
     Cause.UPLOAD_SIZE_MISMATCH: {
         "ko": "객체 크기가 선언과 다릅니다. 프록시나 다른 클라이언트를 의심하세요.",
         "en": "The object's size differs from the announced one; suspect a proxy or another client.",
+    },
+    Cause.UPLOAD_CHECKSUM_MISMATCH: {
+        "ko": "객체의 CRC64NVME가 선언과 다릅니다. 전송 중에 파일이 바뀌었는지 확인하세요.",
+        "en": "The object's CRC64NVME differs from the announced one; the file may have changed while it was sent.",
     },
     Cause.UPLOAD_OVERWRITTEN: {
         "ko": "고정한 ETag와 다릅니다(412). 누가 썼는지 저장소 감사 로그를 확인하세요.",
@@ -404,6 +416,7 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
     Cause.INPUT_TOO_LARGE: _THE_FILE,
     Cause.INPUT_TOO_MANY_PIXELS: _THE_FILE,
     Cause.INPUT_TOO_MANY_STREAMS: _THE_FILE,
+    Cause.INPUT_TOO_MANY_FRAMES: _THE_FILE,
     Cause.INPUT_SUSPICIOUS: _THE_FILE,
 }
 

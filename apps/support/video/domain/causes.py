@@ -51,6 +51,7 @@ class Cause(StrEnum):
     UPLOAD_COMPLETE_NOT_CALLED = "UPLOAD_COMPLETE_NOT_CALLED"
     UPLOAD_EMPTY = "UPLOAD_EMPTY"
     UPLOAD_SIZE_MISMATCH = "UPLOAD_SIZE_MISMATCH"
+    UPLOAD_CHECKSUM_MISMATCH = "UPLOAD_CHECKSUM_MISMATCH"
     UPLOAD_OVERWRITTEN = "UPLOAD_OVERWRITTEN"
     # Storage.
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
@@ -84,6 +85,7 @@ class Cause(StrEnum):
     INPUT_TOO_LARGE = "INPUT_TOO_LARGE"
     INPUT_TOO_MANY_PIXELS = "INPUT_TOO_MANY_PIXELS"
     INPUT_TOO_MANY_STREAMS = "INPUT_TOO_MANY_STREAMS"
+    INPUT_TOO_MANY_FRAMES = "INPUT_TOO_MANY_FRAMES"
     INPUT_SUSPICIOUS = "INPUT_SUSPICIOUS"
     # Encoding.
     PROBE_TIMEOUT = "PROBE_TIMEOUT"
@@ -131,6 +133,7 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.UPLOAD_COMPLETE_NOT_CALLED: _goes_on(Verdict.WAITING),
         Cause.UPLOAD_EMPTY: _your_file(Verdict.STUCK),
         Cause.UPLOAD_SIZE_MISMATCH: _your_file(Verdict.STUCK),
+        Cause.UPLOAD_CHECKSUM_MISMATCH: _your_file(Verdict.STUCK),
         Cause.UPLOAD_OVERWRITTEN: _your_file(),
         Cause.STORAGE_UNAVAILABLE: CauseEntry(Verdict.DEGRADED, Fault.OURS, Acts.VENDOR),
         Cause.STORAGE_DENIED: _ours(Verdict.STUCK),
@@ -160,6 +163,7 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.INPUT_TOO_LARGE: _your_file(),
         Cause.INPUT_TOO_MANY_PIXELS: _your_file(),
         Cause.INPUT_TOO_MANY_STREAMS: _your_file(),
+        Cause.INPUT_TOO_MANY_FRAMES: _your_file(),
         Cause.INPUT_SUSPICIOUS: _your_file(),
         Cause.PROBE_TIMEOUT: _goes_on(Verdict.DEGRADED, Fault.OURS),
         Cause.ENCODER_OOM: _ours(Verdict.DEGRADED),

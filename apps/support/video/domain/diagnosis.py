@@ -57,6 +57,7 @@ class UploadSeen:
     next_check_at: datetime | None
     storage: StorageAnswer = StorageAnswer.NOT_ASKED
     stored_bytes: int = 0
+    is_another_file: bool = False
     parts_stored: int = 0
     parts_planned: int = 0
 
@@ -185,6 +186,8 @@ def _stored_cause(upload: UploadSeen) -> Cause:
         return Cause.UPLOAD_EMPTY
     if upload.stored_bytes != upload.declared_bytes:
         return Cause.UPLOAD_SIZE_MISMATCH
+    if upload.is_another_file:
+        return Cause.UPLOAD_CHECKSUM_MISMATCH
     return Cause.UPLOAD_COMPLETE_NOT_CALLED
 
 

@@ -134,12 +134,7 @@ def _object_has_arrived(upload: VideoUpload, *, world: World) -> bool:
             head = world.storage.head(upload.file_key)
     except SourceNotFoundOrEmpty:
         return False
-    is_another_file = (
-        bool(upload.checksum_crc64nvme)
-        and head.checksum_crc64nvme is not None
-        and head.checksum_crc64nvme != upload.checksum_crc64nvme
-    )
-    return head.size_bytes == upload.size_bytes and not is_another_file
+    return head.size_bytes == upload.size_bytes and not upload.is_announced_otherwise(head.checksum_crc64nvme)
 
 
 def _parts_have_arrived(upload: VideoUpload, *, world: World) -> bool:

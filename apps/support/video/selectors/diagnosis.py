@@ -104,6 +104,7 @@ def last_worker_seen_at(*, now: datetime) -> datetime | None:
 class _StorageSeen:
     answer: StorageAnswer
     stored_bytes: int = 0
+    is_another_file: bool = False
     parts_stored: int = 0
 
 
@@ -112,7 +113,12 @@ def _look_into_storage(video: Video, *, storage: ObjectStorage) -> _StorageSeen:
     if video.deleted_at is not None or upload.state not in {UploadState.PENDING, UploadState.EXPIRED}:
         return _StorageSeen(answer=StorageAnswer.NOT_ASKED)
     try:
-        return _StorageSeen(answer=StorageAnswer.PRESENT, stored_bytes=storage.head(upload.file_key).size_bytes)
+        head = storage.head(upload.file_key)
+        return _StorageSeen(
+            answer=StorageAnswer.PRESENT,
+            stored_bytes=head.size_bytes,
+            is_another_file=upload.is_announced_otherwise(head.checksum_crc64nvme),
+        )
     except ObjectMissing:
         return _look_at_parts(upload, storage=storage)
     except StorageDenied:
@@ -151,6 +157,7 @@ def _upload_seen(upload: VideoUpload, *, stored: _StorageSeen) -> UploadSeen:
         next_check_at=upload.next_check_at,
         storage=stored.answer,
         stored_bytes=stored.stored_bytes,
+        is_another_file=stored.is_another_file,
         parts_stored=stored.parts_stored,
         parts_planned=upload.part_count or 0,
     )
