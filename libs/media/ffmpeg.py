@@ -9,6 +9,12 @@ from .binaries import find_binary
 from .process import BytesHandler, LineHandler, ProcessLimits, ProcessResult, Watch, run_process
 
 OnProgress = Callable[[float], None]
+OnFrames = Callable[[int], None]
+
+# ffmpeg reports nothing before the first frame of every output is done. Where one takes long, this filter tells of
+# each frame that passes it.
+REPORT_FRAMES = r"metadata=add:key=passed:value=1,metadata=print:file=pipe\\:1:direct=1"
+_FRAME_PASSED = "frame:"
 
 # Of a progress report; what else is in it (speed, frames a second) changes while nothing is done.
 _MOVING_COUNTS = frozenset({"frame", "out_time_us", "total_size"})
@@ -66,7 +72,13 @@ class Ffmpeg:
     largest_file_bytes: int = 64 * 1024**3
 
     def run(
-        self, arguments: Sequence[str], *, watch: Watch, cwd: Path, on_progress: OnProgress | None = None
+        self,
+        arguments: Sequence[str],
+        *,
+        watch: Watch,
+        cwd: Path,
+        on_progress: OnProgress | None = None,
+        on_frames: OnFrames | None = None,
     ) -> ProcessResult:
         """
         Run ffmpeg to its end.
@@ -75,14 +87,14 @@ class Ffmpeg:
             arguments: All but the program and the options that keep it quiet and reporting.
             cwd: Where relative output paths go.
             on_progress: Told the seconds of output that are done, about twice a second.
+            on_frames: Told the number of frames that have passed the filter `REPORT_FRAMES`.
 
         Raises:
             EncodeFailed: It ended with an error.
             ProcessStopped: We ended it (deadline, stall, abort).
         """
-        return self._run(
-            ["-progress", "pipe:1", *arguments], watch=watch, cwd=cwd, on_line=_progress_reader(on_progress)
-        )
+        reader = _progress_reader(on_progress, on_frames)
+        return self._run(["-progress", "pipe:1", *arguments], watch=watch, cwd=cwd, on_line=reader)
 
     def stream(self, arguments: Sequence[str], *, watch: Watch, cwd: Path, on_bytes: BytesHandler) -> ProcessResult:
         """
@@ -133,11 +145,13 @@ def source_failed(stderr: str) -> bool:
     return any(sign in stderr for sign in _SOURCE_FAILURES)
 
 
-def _progress_reader(on_progress: OnProgress | None) -> Callable[[str], None]:
+def _progress_reader(on_progress: OnProgress | None, on_frames: OnFrames | None) -> LineHandler:
     def read(line: str) -> None:
         name, _, value = line.partition("=")
         if name == "out_time_us" and on_progress is not None and value.lstrip("-").isdigit():
             on_progress(max(0, int(value)) / 1_000_000)
+        elif name.startswith(_FRAME_PASSED) and on_frames is not None:
+            on_frames(int(name.removeprefix(_FRAME_PASSED).split()[0]) + 1)
 
     return read
 
@@ -148,6 +162,8 @@ def _movement_test() -> Callable[[str], bool]:
 
     def shows_movement(line: str) -> bool:
         name, _, value = line.partition("=")
+        if name.startswith(_FRAME_PASSED):
+            return True
         if name not in _MOVING_COUNTS or latest.get(name) == value:
             return False
         latest[name] = value

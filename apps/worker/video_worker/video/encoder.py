@@ -9,7 +9,7 @@ from types import TracebackType
 from apps.support.video.domain.chunks import TrackPart
 from libs.media.facts import MediaFacts
 from libs.media.ffmpeg import EncodeFailed, Ffmpeg, is_empty_output
-from libs.media.process import Watch
+from libs.media.process import ProcessAborted, Watch
 
 from .packager import PassPacker, pack_chunk
 from .planner import Chunk, ChunkKind, EncodePlan
@@ -21,6 +21,7 @@ SMALLEST_NAME = "smallest.mp4"
 
 OnPart = Callable[[TrackPart], None]
 OnSeconds = Callable[[float], None]
+OnBytes = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Desk:
         stem: Key of the chunk's objects, without number and extension. No other attempt may write under it.
         folder: Empty before. Of a whole source its smallest picture is left there.
         on_seconds: Told how many seconds of the chunk are done.
+        on_bytes: Told how many more bytes are on their way to storage; on several threads.
         on_part: Told of each part once it is in storage.
     """
 
@@ -49,6 +51,7 @@ class Desk:
     folder: Path
     watch: Watch
     on_seconds: OnSeconds
+    on_bytes: OnBytes
     on_part: OnPart
 
 
@@ -91,7 +94,7 @@ class ChunkEncoder:
         if chunk.is_whole:
             _keep_smallest(source.plan, dict(files), folder=desk.folder)
         parts = pack_chunk(files, target=path, key=key, end_seconds=chunk.end_seconds)
-        self.storage.upload_file(key, path, content_type=MEDIA_TYPE)
+        self._store(key, path, desk)
         path.unlink()
         for part in parts:
             desk.on_part(part)
@@ -104,7 +107,7 @@ class ChunkEncoder:
             desk.on_seconds(part.end_seconds)
             desk.on_part(part)
 
-        with _Carrier(self.storage, on_stored=on_stored) as carrier:
+        with _Carrier(store=lambda key, path: self._store(key, path, desk), on_stored=on_stored) as carrier:
             packer = PassPacker(
                 rendition=chunk.renditions[0],
                 folder=desk.folder,
@@ -115,6 +118,15 @@ class ChunkEncoder:
             packer.finish()
         return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr)
 
+    def _store(self, key: str, path: Path, desk: Desk) -> None:
+        def on_bytes(count: int) -> None:
+            # A hundred megabytes may take minutes: a worker that is told to stop cannot wait for them.
+            if desk.watch.should_stop is not None and desk.watch.should_stop():
+                raise ProcessAborted("its caller wants it no longer")
+            desk.on_bytes(count)
+
+        self.storage.upload_file(key, path, content_type=MEDIA_TYPE, on_bytes=on_bytes)
+
 
 def _keep_smallest(plan: EncodePlan, files: dict[str, Path], *, folder: Path) -> None:
     """Keep the smallest picture of a short video: decoding that for the storyboard is cheaper than the source."""
@@ -124,9 +136,9 @@ def _keep_smallest(plan: EncodePlan, files: dict[str, Path], *, folder: Path) ->
 class _Carrier:
     """Uploads one part beside the pass that makes the next, so that two at most are on disk."""
 
-    def __init__(self, storage: PackageStorage, *, on_stored: OnPart) -> None:
+    def __init__(self, *, store: Callable[[str, Path], None], on_stored: OnPart) -> None:
         self.stored: list[TrackPart] = []
-        self._storage = storage
+        self._store = store
         self._on_stored = on_stored
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upload")
         self._running: Future[None] | None = None
@@ -154,7 +166,7 @@ class _Carrier:
             self._running = None
 
     def _carry(self, path: Path, part: TrackPart) -> None:
-        self._storage.upload_file(part.key, path, content_type=MEDIA_TYPE)
+        self._store(part.key, path)
         path.unlink()
         self.stored.append(part)
         self._on_stored(part)

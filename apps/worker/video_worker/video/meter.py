@@ -22,6 +22,7 @@ class ProgressMeter:
         self._started = time.monotonic()
         self._lock = Lock()
         self._done: dict[tuple[ChunkKind, int], float] = {}
+        self._sent_bytes = 0
 
     def of(self, chunk: Chunk) -> Callable[[float], None]:
         """Return whom to tell how many seconds of a chunk are done."""
@@ -32,10 +33,15 @@ class ProgressMeter:
                 if seconds <= self._done.get(place, 0.0):
                     return
                 self._done[place] = seconds
-                done = sum(COST_OF_SECOND[kind] * value for (kind, _), value in self._done.items())
-            self._report(done)
+            self._report()
 
         return reached
+
+    def sent(self, count: int) -> None:
+        """Count bytes that are on their way to storage: no seconds of work, but a sign that it moves."""
+        with self._lock:
+            self._sent_bytes += count
+        self._report()
 
     def finished(self, chunk: Chunk) -> None:
         """Count a chunk as done, whatever its last report was."""
@@ -43,10 +49,13 @@ class ProgressMeter:
         if length is not None:
             self.of(chunk)(length)
 
-    def _report(self, done: float) -> None:
+    def _report(self) -> None:
+        with self._lock:
+            done = sum(COST_OF_SECOND[kind] * value for (kind, _), value in self._done.items())
+            moved_to = done + self._sent_bytes
         if self._total is None:
             # A browser's WebM does not say how long it is: moving is all that can be told.
-            self._progress.report(stage="encoding", percent=FROM_PERCENT, moved_to=done)
+            self._progress.report(stage="encoding", percent=FROM_PERCENT, moved_to=moved_to)
             return
         share = min(1.0, done / self._total)
         elapsed = time.monotonic() - self._started
@@ -54,7 +63,7 @@ class ProgressMeter:
             stage="encoding",
             percent=FROM_PERCENT + (TO_PERCENT - FROM_PERCENT) * share,
             remaining_seconds=round(elapsed / share * (1 - share), 1) if share else None,
-            moved_to=done,
+            moved_to=moved_to,
         )
 
 

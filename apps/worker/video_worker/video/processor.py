@@ -27,6 +27,7 @@ from .thumbnail import THUMBNAIL_NAME, make_thumbnail
 from .validate import validate_package
 
 SOURCE_URL_TTL_SECONDS = 12 * 3600
+PACKAGED_PERCENT = 99.0
 PASSES = (ChunkKind.COPY, ChunkKind.AUDIO)
 
 
@@ -162,6 +163,7 @@ class _Attempt:
                 folder=folder,
                 watch=self._watch(),
                 on_seconds=self._meter.of(ticket.chunk),
+                on_bytes=self._meter.sent,
                 on_part=partial(self._ledger.record, ticket),
             )
             result = encoder.run(ticket.chunk, source=self._source, desk=desk)
@@ -170,12 +172,18 @@ class _Attempt:
             self._meter.finished(ticket.chunk)
 
     def _storyboard(self, duration_seconds: float) -> dict[str, bytes]:
+        def on_seconds(seconds: float) -> None:
+            share = min(1.0, seconds / duration_seconds)
+            percent = TO_PERCENT + (PACKAGED_PERCENT - TO_PERCENT) * share
+            self._progress.report(stage="packaging", percent=percent, moved_to=seconds)
+
         return make_storyboard(
             self._footage(duration_seconds),
             duration_seconds=duration_seconds,
             folder=self._new_folder("storyboard"),
             ffmpeg=self._processor.ffmpeg,
             watch=self._watch(),
+            on_seconds=on_seconds,
         )
 
     def _footage(self, duration_seconds: float) -> Footage:

@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from libs.media.ffmpeg import Ffmpeg
+from libs.media.ffmpeg import REPORT_FRAMES, Ffmpeg
 from libs.media.ffprobe import input_options
 from libs.media.process import Watch
 
-from .encoder import Source
+from .encoder import OnSeconds, Source
 from .ladder import fitted_size
 
 STORYBOARD_NAME = "storyboard.vtt"
@@ -47,10 +47,13 @@ def source_footage(source: Source, *, duration_seconds: float) -> Footage:
 
 
 def make_storyboard(
-    footage: Footage, *, duration_seconds: float, folder: Path, ffmpeg: Ffmpeg, watch: Watch
+    footage: Footage, *, duration_seconds: float, folder: Path, ffmpeg: Ffmpeg, watch: Watch, on_seconds: OnSeconds
 ) -> dict[str, bytes]:
     """
     Return a storyboard's files by name: the sheets, and the WebVTT file that names them.
+
+    Args:
+        on_seconds: Told how much of the video has been looked at.
 
     Raises:
         EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
@@ -64,6 +67,8 @@ def make_storyboard(
         f"fps=1/{interval:g}:start_time=0:round=down",
         f"trim=end_frame={wanted}",
         f"scale={width}:{height}:flags=area,setsar=1",
+        # A sheet is done after a hundred pictures; a lecture over a slow line must not look as if it hung till then.
+        REPORT_FRAMES,
         f"tile={SHEET_COLUMNS}x{SHEET_ROWS}",
     )
     ffmpeg.run(
@@ -80,6 +85,7 @@ def make_storyboard(
         ],
         watch=watch,
         cwd=folder,
+        on_frames=lambda count: on_seconds(count * interval),
     )  # fmt: skip
     sheets = sorted(folder.glob("storyboard-*.jpg"), key=lambda path: int(path.stem.rpartition("-")[2]))
     files = {path.name: path.read_bytes() for path in sheets}

@@ -1,0 +1,131 @@
+"""Promises about work in which no second of video is done: it shows that it moves, and it can be stopped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from apps.standalone.engine_runner import EngineRunner
+from apps.support.video import wiring
+from apps.worker.video_worker.video.ledger import MemoryLedger
+from apps.worker.video_worker.video.processor import JobProcessor
+from apps.worker.video_worker.video.storyboard import Footage, make_storyboard
+from libs.media.facts import MediaLimits
+from libs.media.ffmpeg import Ffmpeg
+from libs.media.ffprobe import FfprobeProber
+from libs.media.process import ProcessAborted, Watch
+from libs.s3_client.client import S3Storage
+from tests.support.attempts import LIMITS, RecordingProgress, processor_of, put_source
+from tests.support.media import clip, moving_picture, run_ffmpeg
+
+PIECES = 50
+
+
+@pytest.fixture(scope="module")
+def storage(s3_engine: EngineRunner) -> S3Storage:
+    return wiring.storage()
+
+
+@dataclass
+class SlowStorage:
+    """Real storage whose uploads go in small pieces. `on_piece` runs before each is sent."""
+
+    storage: S3Storage
+    on_piece: Callable[[], None] = lambda: None
+    pieces_sent: list[str] = field(default_factory=list)
+
+    def presign_get(self, key: str, *, expires_seconds: float) -> str:
+        return self.storage.presign_get(key, expires_seconds=expires_seconds)
+
+    def write_bytes(self, key: str, body: bytes, *, content_type: str) -> None:
+        self.storage.write_bytes(key, body, content_type=content_type)
+
+    def upload_file(
+        self, key: str, path: Path, *, content_type: str, on_bytes: Callable[[int], None] | None = None
+    ) -> None:
+        assert on_bytes is not None, "nobody is told that bytes move"
+        for _ in range(PIECES):
+            self.on_piece()
+            on_bytes(1000)
+            self.pieces_sent.append(key)
+        self.storage.upload_file(key, path, content_type=content_type)
+
+
+@dataclass
+class CountingProgress(RecordingProgress):
+    """Counts what a lease counts as movement."""
+
+    marks: list[tuple[str, float, float | None]] = field(default_factory=list)
+
+    def report(
+        self, *, stage: str, percent: float, remaining_seconds: float | None = None, moved_to: float | None = None
+    ) -> None:
+        if (stage, percent, moved_to) not in self.marks[-1:]:
+            self.marks.append((stage, percent, moved_to))
+
+
+def processor_over(storage: SlowStorage) -> JobProcessor:
+    prober = FfprobeProber(ffprobe_path=None, limits=MediaLimits())
+    return JobProcessor(storage=storage, prober=prober, ffmpeg=Ffmpeg(), limits=LIMITS)
+
+
+def test_an_upload_that_takes_long_keeps_the_lease(storage: S3Storage, tmp_path: Path) -> None:
+    """A chunk of all renditions may be a hundred megabytes: no second of video is done while they are on their way."""
+    slow, progress = SlowStorage(storage), CountingProgress()
+    processor_over(slow).run(
+        put_source(storage, clip("silent")), folder=tmp_path, progress=progress, ledger=MemoryLedger()
+    )
+    assert len(slow.pieces_sent) >= PIECES
+    assert len(progress.marks) > len(slow.pieces_sent)
+
+
+def test_an_upload_is_left_at_once_when_the_worker_must_go(storage: S3Storage, tmp_path: Path) -> None:
+    progress = RecordingProgress()
+    slow = SlowStorage(storage, on_piece=progress.stopping.set)
+    claim = put_source(storage, clip("silent"))
+    with pytest.raises(ProcessAborted):
+        processor_over(slow).run(claim, folder=tmp_path, progress=progress, ledger=MemoryLedger())
+    assert slow.pieces_sent == []
+    assert list(storage.list_objects(claim.output_prefix)) == []
+
+
+def test_real_storage_lets_an_upload_be_left(storage: S3Storage, tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(bytes(20_000_000))
+
+    def stop(_count: int) -> None:
+        raise ProcessAborted("enough")
+
+    with pytest.raises(ProcessAborted):
+        storage.upload_file("left/large", large, content_type="video/mp4", on_bytes=stop)
+    assert list(storage.list_objects("left/")) == []
+
+
+def test_a_storyboard_says_how_far_it_has_looked(tmp_path: Path) -> None:
+    """A sheet comes after a hundred pictures, and those of a lecture over a slow line take minutes."""
+    minute = tmp_path / "minute.mp4"
+    picture = moving_picture(seconds=60, size="64x48", rate=2)
+    run_ffmpeg(*picture, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", str(minute))
+    reached: list[float] = []
+    files = make_storyboard(
+        Footage(input_arguments=("-i", str(minute)), stream="0:v:0", width=64, height=48),
+        duration_seconds=60,
+        folder=tmp_path,
+        ffmpeg=Ffmpeg(),
+        watch=Watch(deadline_seconds=60),
+        on_seconds=reached.append,
+    )
+    assert sorted(files) == ["storyboard-1.jpg", "storyboard.vtt"]
+    assert reached == [float(second) for second in range(1, 61)]
+
+
+def test_the_storyboard_is_part_of_the_progress(storage: S3Storage, tmp_path: Path) -> None:
+    progress = CountingProgress()
+    processor_of(storage).run(
+        put_source(storage, clip("silent")), folder=tmp_path, progress=progress, ledger=MemoryLedger()
+    )
+    packaging = [percent for stage, percent, _ in progress.marks if stage == "packaging"]
+    assert len(packaging) >= 2
+    assert packaging == sorted(packaging)
+    assert packaging[-1] < 100
