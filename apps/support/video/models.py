@@ -14,15 +14,18 @@ from django.db.models import Q
 from apps.core.models import Tenant
 from apps.core.tenancy import TenantScopedManager
 
+from .domain.chunks import ChunkState
 from .domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
 from .domain.part_plan import PartPlan, UploadStrategy
 
 
-def _choices(states: type[VideoStatus | UploadState | JobState | UploadStrategy]) -> list[tuple[str, str]]:
+def _choices(states: type[VideoStatus | UploadState | JobState | ChunkState | UploadStrategy]) -> list[tuple[str, str]]:
     return [(state.value, state.value) for state in states]
 
 
-def _one_of(field: str, states: type[VideoStatus | UploadState | JobState], name: str) -> models.CheckConstraint:
+def _one_of(
+    field: str, states: type[VideoStatus | UploadState | JobState | ChunkState], name: str
+) -> models.CheckConstraint:
     return models.CheckConstraint(condition=Q(**{f"{field}__in": [state.value for state in states]}), name=name)
 
 
@@ -207,6 +210,10 @@ class VideoTranscodeJob(models.Model):
     cause_code = models.CharField(max_length=60, blank=True)
     cause_detail = models.TextField(blank=True)
     output = models.JSONField(default=dict, blank=True)
+    plan = models.JSONField(default=dict, blank=True)
+    """What is being made, as playlists name it; empty until the first attempt has looked at the source."""
+    playable_until_seconds = models.FloatField(default=0.0)
+    """How far the video can be watched while the job still runs."""
 
     objects = TenantScopedManager["VideoTranscodeJob"]()
 
@@ -243,6 +250,61 @@ class VideoTranscodeJob(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.pk} of video {self.video_id} {self.state} attempt {self.attempt_count}"
+
+
+class TranscodeChunk(models.Model):
+    """
+    A piece of a job's work, done by one worker at a time.
+
+    `attempt_count` is the chunk's own fence. A finished chunk outlives the attempt that made it: the next one takes it
+    over when it has the same plan. The rows go with the job's end.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
+    job = models.ForeignKey(VideoTranscodeJob, on_delete=models.CASCADE, related_name="chunks")
+    position = models.PositiveIntegerField()
+    """Order in which chunks should be done."""
+    kind = models.CharField(max_length=8)
+    number = models.PositiveIntegerField()
+    start_seconds = models.FloatField()
+    end_seconds = models.FloatField(null=True)
+    renditions = models.JSONField(default=list)
+    state = models.CharField(max_length=8, choices=_choices(ChunkState), default=ChunkState.WAITING)
+    state_changed_at = models.DateTimeField()
+    attempt_count = models.PositiveIntegerField(default=0)
+    failure_count = models.PositiveIntegerField(default=0)
+    worker_id = models.CharField(max_length=120, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    done_seconds = models.FloatField(default=0.0)
+    parts = models.JSONField(default=list, blank=True)
+    said = models.TextField(blank=True)
+    """What the encoder complained of."""
+    cause_code = models.CharField(max_length=60, blank=True)
+    cause_detail = models.TextField(blank=True)
+    is_files_fault = models.BooleanField(default=False)
+
+    objects = TenantScopedManager["TranscodeChunk"]()
+
+    class Meta:
+        db_table = "video_transcode_chunk"
+        constraints: ClassVar = [
+            _one_of("state", ChunkState, "chunk_state_known"),
+            models.UniqueConstraint(fields=["job", "position"], name="chunk_position_once_per_job"),
+            models.CheckConstraint(
+                condition=~Q(state=ChunkState.RUNNING) | (Q(lease_until__isnull=False) & ~Q(worker_id="")),
+                name="chunk_running_has_lease",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["job", "position"],
+                condition=Q(state__in=[ChunkState.WAITING, ChunkState.RUNNING]),
+                name="chunk_to_be_done",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"chunk {self.position} of job {self.job_id} {self.state}"
 
 
 class VideoEvent(models.Model):

@@ -2,10 +2,48 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
 AUDIO_RENDITION = "audio"
+
+
+class ChunkState(StrEnum):
+    """What a chunk of a job is waiting for."""
+
+    WAITING = "WAITING"  # a worker: the job's own, or one that helps
+    RUNNING = "RUNNING"  # its worker's lease; one that has run out is as good as WAITING
+    DONE = "DONE"  # final, unless the plan changes
+    FAILED = "FAILED"  # the job's own worker ends the attempt with the chunk's cause
+
+
+class ChunkKind(StrEnum):
+    """What a chunk holds."""
+
+    COPY = "copy"  # the source's own pictures, in one pass
+    AUDIO = "audio"  # the sound, in one pass
+    VIDEO = "video"  # a stretch of all encoded renditions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """
+    A piece of work that one process does.
+
+    Times are on the output's timeline; `end_seconds` None is the source's end. `number` counts within the kind.
+    """
+
+    kind: ChunkKind
+    number: int
+    start_seconds: float
+    end_seconds: float | None
+    renditions: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether it is the source from start to end."""
+        return self.number == 0 and self.end_seconds is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from apps.support.video.domain.chunks import TrackPart
+from apps.support.video.domain.chunks import Chunk, ChunkKind, TrackPart
 from libs.media.facts import MediaFacts
 from libs.media.ffmpeg import EncodeFailed, Ffmpeg, is_empty_output
 from libs.media.process import ProcessAborted, Watch
 
 from .packager import PassPacker, pack_chunk
-from .planner import Chunk, ChunkKind, EncodePlan
+from .planner import EncodePlan
 from .publisher import MEDIA_TYPE, PackageStorage
 from .transcoder import encoded_files, pass_arguments, video_arguments
 
@@ -85,7 +85,7 @@ class ChunkEncoder:
         try:
             result = self.ffmpeg.run(arguments, watch=desk.watch, cwd=desk.folder, on_progress=desk.on_seconds)
         except EncodeFailed as error:
-            if chunk.index > 0 and is_empty_output(error):
+            if chunk.number > 0 and is_empty_output(error):
                 # The picture ended before the container's duration; whether it may is validation's to say.
                 return ChunkResult(parts=(), stderr=error.detail)
             raise

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Protocol
 
-from apps.support.video.domain.chunks import TrackPart
+from apps.support.video.domain.chunks import Chunk, ChunkKind, TrackPart
 
-from .planner import Chunk, ChunkKind, EncodePlan
+from .planner import EncodePlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ class MemoryLedger:
             if chunk is None:
                 return None
             self._waiting.remove(chunk)
-        return ChunkTicket(chunk=chunk, stem=f"{self._prefix}{chunk.kind}-{chunk.index:04d}-{self._openings}")
+        return ChunkTicket(chunk=chunk, stem=f"{self._prefix}{chunk.kind}-{chunk.number:04d}-{self._openings}")
 
     def record(self, ticket: ChunkTicket, part: TrackPart) -> None:  # noqa: ARG002 - only tables need the ticket
         with self._lock:

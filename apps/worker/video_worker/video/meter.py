@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from threading import Lock
 
+from apps.support.video.domain.chunks import Chunk, ChunkKind
+
 from ..lease import ProgressReporter
-from .planner import Chunk, ChunkKind, EncodePlan
+from .planner import EncodePlan
 
 FROM_PERCENT, TO_PERCENT = 2.0, 97.0
 # What a second of each kind costs, measured against a second of a full ladder.
@@ -28,7 +30,7 @@ class ProgressMeter:
         """Return whom to tell how many seconds of a chunk are done."""
 
         def reached(seconds: float) -> None:
-            place = (chunk.kind, chunk.index)
+            place = (chunk.kind, chunk.number)
             with self._lock:
                 if seconds <= self._done.get(place, 0.0):
                     return

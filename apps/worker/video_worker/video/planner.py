@@ -1,9 +1,8 @@
 """What will be done with a source, decided before any of it is done."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from apps.support.video.domain.chunks import AUDIO_RENDITION
+from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind
 from libs.media.facts import AudioStreamFacts, MediaFacts, VideoStreamFacts
 from libs.media.mp4_index import KeyFrameIndex
 
@@ -32,30 +31,6 @@ SHORTEST_CHUNK_SECONDS, LONGEST_CHUNK_SECONDS = 60.0, 120.0
 CHUNKS_PER_SOURCE = 50
 # Chunks need seeking that finds the right frame: an index of the whole file.
 SEEKABLE_CONTAINERS = ("mov", "matroska")
-
-
-class ChunkKind(StrEnum):
-    """What a chunk holds."""
-
-    COPY = "copy"  # the source's own pictures, in one pass
-    AUDIO = "audio"  # the sound, in one pass
-    VIDEO = "video"  # a stretch of all encoded renditions
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """A piece of work that one process does. `end_seconds` None is the source's end."""
-
-    index: int
-    kind: ChunkKind
-    start_seconds: float
-    end_seconds: float | None
-    renditions: tuple[str, ...]
-
-    @property
-    def is_whole(self) -> bool:
-        """Tell whether it is the source from start to end."""
-        return self.index == 0 and self.end_seconds is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,10 +146,12 @@ def _chunks(facts: MediaFacts, *, renditions: tuple[Rendition, ...], index: KeyF
         passes.append((ChunkKind.AUDIO, (AUDIO_RENDITION,)))
     if alone and facts.audio is not None:
         encoded = (*encoded, AUDIO_RENDITION)
-    whole = [Chunk(index=0, kind=kind, start_seconds=0.0, end_seconds=None, renditions=names) for kind, names in passes]
+    whole = [
+        Chunk(number=0, kind=kind, start_seconds=0.0, end_seconds=None, renditions=names) for kind, names in passes
+    ]
     ends = [*borders[1:], None]
     stretches = [
-        Chunk(index=number, kind=ChunkKind.VIDEO, start_seconds=start, end_seconds=end, renditions=encoded)
+        Chunk(number=number, kind=ChunkKind.VIDEO, start_seconds=start, end_seconds=end, renditions=encoded)
         for number, (start, end) in enumerate(zip(borders, ends, strict=False))
     ]
     return (*whole, *stretches)

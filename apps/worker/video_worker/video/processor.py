@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from apps.support.video.domain.chunks import TrackPart, parts_by_rendition
+from apps.support.video.domain.chunks import ChunkKind, TrackPart, parts_by_rendition
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeOutput
 from apps.support.video.domain.playlists import MASTER_NAME, Variant, master_playlist, media_playlist, playlist_name
 from libs.media.facts import MediaFacts
@@ -20,7 +20,7 @@ from .crew import Crew
 from .encoder import SMALLEST_NAME, ChunkEncoder, Desk, Source
 from .ledger import ChunkLedger
 from .meter import TO_PERCENT, ProgressMeter
-from .planner import LONGEST_KEY_FRAME_GAP_SECONDS, SEGMENT_SECONDS, ChunkKind, EncodePlan, plan_encode
+from .planner import LONGEST_KEY_FRAME_GAP_SECONDS, SEGMENT_SECONDS, EncodePlan, plan_encode
 from .publisher import PackageStorage, store_files
 from .storyboard import STORYBOARD_NAME, Footage, make_storyboard, source_footage
 from .thumbnail import THUMBNAIL_NAME, make_thumbnail

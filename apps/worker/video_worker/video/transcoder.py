@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from apps.support.video.domain.chunks import AUDIO_RENDITION
+from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind
 from libs.media.facts import MediaFacts, VideoStreamFacts
 from libs.media.ffprobe import input_options
 
 from .ladder import Rendition
-from .planner import SEGMENT_SECONDS, Chunk, ChunkKind, EncodePlan
+from .planner import SEGMENT_SECONDS, EncodePlan
 
 PRESET = "veryfast"
 QUALITY = 23  # CRF; it means something only together with the preset.
@@ -82,7 +82,7 @@ def _seek_options(chunk: Chunk, plan: EncodePlan) -> list[str]:
         # ffmpeg repairs broken timestamps, but only where it may move them.
         return []
     options = ["-copyts"]
-    if chunk.index > 0:
+    if chunk.number > 0:
         target = plan.origin_seconds + chunk.start_seconds + SEEK_BEYOND_SECONDS
         options += ["-noaccurate_seek", "-seek_timestamp", "1", "-ss", f"{target:.6f}"]
     return options
@@ -110,7 +110,7 @@ def _cut(chunk: Chunk, plan: EncodePlan) -> list[str]:
     if chunk.is_whole:
         return [timebase]
     interval = []
-    if chunk.index > 0:
+    if chunk.number > 0:
         interval.append(f"start={plan.origin_seconds + chunk.start_seconds:.6f}")
     if chunk.end_seconds is not None:
         interval.append(f"end={plan.origin_seconds + chunk.end_seconds:.6f}")
