@@ -22,6 +22,7 @@ from apps.support.video.recovery.invariants import (
     TombstoneIsPurged,
 )
 from apps.support.video.recovery.reconciler import INVARIANTS, InvariantReport, run_once, run_reconciler
+from apps.support.video.recovery.statuses import StatusIsProjection, WaitingVideoHasJob
 from apps.support.video.recovery.strays import PartsHaveOwner
 from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted, postpone_checks
 from apps.support.video.recovery.usage import UsageIsExact
@@ -119,7 +120,24 @@ def drifted_charge(pipeline: Pipeline) -> Video:
 
 
 Maker = Callable[[Pipeline], Video]
+
+
+def lost_job(pipeline: Pipeline) -> Video:
+    video = pipeline.uploaded()
+    Video.objects.for_tenant(pipeline.tenant).filter(pk=video.pk).update(current_job=None)
+    VideoTranscodeJob.objects.for_tenant(pipeline.tenant).filter(video=video).delete()
+    return video
+
+
+def drifted_status(pipeline: Pipeline) -> Video:
+    video = pipeline.processing()
+    Video.objects.for_tenant(pipeline.tenant).filter(pk=video.pk).update(status="UPLOADED")
+    return video
+
+
 BROKEN: list[tuple[Invariant, Maker]] = [
+    (WaitingVideoHasJob(), lost_job),
+    (StatusIsProjection(), drifted_status),
     (QueuedJobHasMessage(), lost_message),
     (RunningJobHasLease(), silent_worker),
     (RetryIsOnTime(), overdue_retry),

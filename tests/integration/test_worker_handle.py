@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -342,18 +343,12 @@ def test_a_database_connection_that_is_cut_costs_no_encode(
 
 
 def end_all_connections() -> None:
-    """Cut every connection to the test's database, this one last."""
-    with connection.cursor() as cursor:
-        cursor.execute(
+    """Cut every connection to the test's database, from one beside the pool that holds them."""
+    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as outside:
+        outside.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        cursor.execute("SELECT pg_backend_pid()")
-        own = cursor.fetchone()[0]
-    other = connection.copy()
-    with other.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(%s)", [own])
-    other.close()
 
 
 def test_a_message_becomes_a_video_that_plays(

@@ -208,6 +208,7 @@ export const en: Catalogue = {
       job_attempts_exhausted: "All attempts failed",
       job_cancelled: "Encoding cancelled",
       message_resent: "The queue was told again",
+      status_repaired: "The status was put right",
       video_updated: "Title or session changed",
       video_deleted: "Video deleted",
       video_purged: "Storage emptied",

@@ -206,6 +206,7 @@ export const ko = {
       job_attempts_exhausted: "여러 번 시도했지만 실패했습니다",
       job_cancelled: "인코딩을 취소했습니다",
       message_resent: "대기열에 다시 알렸습니다",
+      status_repaired: "상태 기록을 바로잡았습니다",
       video_updated: "제목이나 차시를 바꿨습니다",
       video_deleted: "영상을 삭제했습니다",
       video_purged: "저장소를 비웠습니다",

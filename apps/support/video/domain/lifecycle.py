@@ -64,6 +64,7 @@ class EventName(StrEnum):
     JOB_ATTEMPTS_EXHAUSTED = "job_attempts_exhausted"
     JOB_CANCELLED = "job_cancelled"
     MESSAGE_RESENT = "message_resent"
+    STATUS_REPAIRED = "status_repaired"
     VIDEO_UPDATED = "video_updated"
     VIDEO_DELETED = "video_deleted"
     VIDEO_PURGED = "video_purged"
@@ -113,7 +114,7 @@ UPLOAD_TRANSITIONS: Mapping[EventName, UploadTransition] = MappingProxyType(
     }
 )
 
-_STATUS_OF_JOB: Mapping[JobState, VideoStatus] = MappingProxyType(
+STATUS_OF_JOB: Mapping[JobState, VideoStatus] = MappingProxyType(
     {
         JobState.QUEUED: VideoStatus.UPLOADED,
         JobState.RETRY_WAIT: VideoStatus.UPLOADED,
@@ -125,7 +126,7 @@ _STATUS_OF_JOB: Mapping[JobState, VideoStatus] = MappingProxyType(
     }
 )
 
-_STATUS_OF_UPLOAD: Mapping[UploadState, VideoStatus] = MappingProxyType(
+STATUS_OF_UPLOAD: Mapping[UploadState, VideoStatus] = MappingProxyType(
     {
         UploadState.PENDING: VideoStatus.PENDING,
         UploadState.ACCEPTED: VideoStatus.UPLOADED,
@@ -144,5 +145,5 @@ def project_status(*, upload: UploadState, job: JobState | None, published: bool
     if published:
         return VideoStatus.READY
     if upload is UploadState.ACCEPTED and job is not None:
-        return _STATUS_OF_JOB[job]
-    return _STATUS_OF_UPLOAD[upload]
+        return STATUS_OF_JOB[job]
+    return STATUS_OF_UPLOAD[upload]

@@ -14,6 +14,7 @@ from ..domain.errors import LeaseLost, TransitionRefused, VideoError
 from .invariant import Finding, Invariant, World
 from .invariants import QueuedJobHasMessage, RetryIsOnTime, RunningJobHasLease, TombstoneIsPurged
 from .pace import Pace
+from .statuses import StatusIsProjection, WaitingVideoHasJob
 from .strays import PartsHaveOwner
 from .uploads import ArrivedUploadIsCompleted, postpone_checks
 from .usage import UsageIsExact
@@ -23,16 +24,24 @@ log = structlog.get_logger(__name__)
 BATCH = 100
 _DATABASE_DOWN = (OperationalError, InterfaceError)
 INVARIANTS: tuple[Invariant, ...] = (
+    WaitingVideoHasJob(),
     QueuedJobHasMessage(),
     RunningJobHasLease(),
     RetryIsOnTime(),
+    StatusIsProjection(),
     ArrivedUploadIsCompleted(),
     TombstoneIsPurged(),
     PartsHaveOwner(),
     UsageIsExact(),
 )
 IDEMPOTENCY = "idempotency"
-PERIOD_SECONDS: Mapping[str, float] = {PartsHaveOwner.code: 600.0, UsageIsExact.code: 300.0, IDEMPOTENCY: 300.0}
+PERIOD_SECONDS: Mapping[str, float] = {
+    WaitingVideoHasJob.code: 30.0,
+    StatusIsProjection.code: 60.0,
+    PartsHaveOwner.code: 600.0,
+    UsageIsExact.code: 300.0,
+    IDEMPOTENCY: 300.0,
+}
 """What runs less often than every round, by the code of an invariant or the name of a chore."""
 
 
