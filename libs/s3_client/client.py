@@ -142,6 +142,11 @@ class S3Storage(MultipartOperations):
             )
         )
 
+    def copy(self, source_key: str, target_key: str) -> None:
+        """Copy an object within the bucket; its bytes do not come here. At most 5 GiB."""
+        source: Any = {"Bucket": self.bucket, "Key": source_key}
+        self._call(lambda s3: s3.copy_object(Bucket=self.bucket, Key=target_key, CopySource=source))
+
     def list_objects(self, prefix: str) -> Iterator[ObjectEntry]:
         """Yield everything under a prefix, page by page."""
         token: str | None = None

@@ -8,12 +8,12 @@ import pytest
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
-from apps.worker.video_worker.video.ledger import MemoryLedger
 from libs.media.facts import MediaRejected
 from libs.media.ffmpeg import EncodeFailed
 from libs.media.ffprobe import SourceChanged, SourceGone
 from libs.s3_client.client import S3Storage
 from tests.support.attempts import Encoded, RecordingProgress, encode, processor_of, put_source
+from tests.support.ledgers import MemoryLedger
 from tests.support.media import (
     clip,
     cut,
@@ -226,7 +226,7 @@ def test_what_can_never_be_played_is_refused_with_its_cause_and_writes_nothing(
 ) -> None:
     claim = put_source(storage, refused_source(name))
     with pytest.raises(MediaRejected) as refusal:
-        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger())
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))
     assert refusal.value.cause_code == REFUSED[name][1]
     assert list(storage.list_objects(claim.output_prefix)) == []
 
@@ -234,7 +234,7 @@ def test_what_can_never_be_played_is_refused_with_its_cause_and_writes_nothing(
 def test_a_cut_file_whose_index_came_first_ends_as_truncated(storage: S3Storage, tmp_path: Path) -> None:
     claim = put_source(storage, cut(clip("moov_first"), share=0.5))
     with pytest.raises(EncodeFailed) as failure:
-        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger())
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))
     assert (failure.value.cause_code, failure.value.is_files_fault) == ("INPUT_TRUNCATED", True)
     assert not [entry for entry in storage.list_objects(claim.output_prefix) if entry.key.endswith(".m3u8")]
 
@@ -243,11 +243,11 @@ def test_a_source_that_was_replaced_before_the_probe_is_noticed(storage: S3Stora
     claim = put_source(storage, clip("small"))
     storage.write_bytes(claim.source_key, clip("tiny").read_bytes(), content_type="video/mp4")
     with pytest.raises(SourceChanged):
-        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger())
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))
 
 
 def test_a_source_that_is_gone_before_the_probe_is_noticed(storage: S3Storage, tmp_path: Path) -> None:
     claim = put_source(storage, clip("small"))
     storage.delete_prefix(claim.source_key.rpartition("/")[0] + "/")
     with pytest.raises(SourceGone):
-        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger())
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))

@@ -102,14 +102,37 @@ def stopping() -> threading.Event:
     return threading.Event()
 
 
+@dataclass
+class ScriptedHelper:
+    """Does as many chunks as the test says."""
+
+    chunks: int = 0
+    calls: int = 0
+
+    def help_out(self) -> int:
+        self.calls += 1
+        done, self.chunks = self.chunks, 0
+        return done
+
+
+@pytest.fixture
+def helper() -> ScriptedHelper:
+    return ScriptedHelper()
+
+
 @pytest.fixture
 def handler(
-    queue: TestQueue, processor: ScriptedProcessor, stopping: threading.Event, tmp_path: Path
+    queue: TestQueue,
+    processor: ScriptedProcessor,
+    helper: ScriptedHelper,
+    stopping: threading.Event,
+    tmp_path: Path,
 ) -> MessageHandler:
     return MessageHandler(
         queue=queue.client,
         queue_name=queue.name,
         processor=processor,
+        helper=helper,
         worker_id="worker-a",
         lease_seconds=LEASE_SECONDS,
         work_folder=tmp_path,
@@ -366,6 +389,7 @@ def test_a_message_becomes_a_video_that_plays(
         queue=queue.client,
         queue_name=queue.name,
         processor=processor_of(storage),
+        helper=handler.helper,
         worker_id="worker-a",
         lease_seconds=LEASE_SECONDS,
         work_folder=handler.work_folder,

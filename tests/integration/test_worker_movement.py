@@ -8,7 +8,6 @@ import pytest
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
-from apps.worker.video_worker.video.ledger import MemoryLedger
 from apps.worker.video_worker.video.processor import JobProcessor
 from apps.worker.video_worker.video.storyboard import Footage, make_storyboard
 from libs.media.facts import MediaLimits
@@ -17,6 +16,7 @@ from libs.media.ffprobe import FfprobeProber
 from libs.media.process import ProcessAborted, Watch
 from libs.s3_client.client import S3Storage
 from tests.support.attempts import LIMITS, RecordingProgress, processor_of, put_source
+from tests.support.ledgers import MemoryLedger
 from tests.support.media import clip, moving_picture, run_ffmpeg
 
 PIECES = 50
@@ -40,6 +40,9 @@ class SlowStorage:
 
     def write_bytes(self, key: str, body: bytes, *, content_type: str) -> None:
         self.storage.write_bytes(key, body, content_type=content_type)
+
+    def copy(self, source_key: str, target_key: str) -> None:
+        self.storage.copy(source_key, target_key)
 
     def upload_file(
         self, key: str, path: Path, *, content_type: str, on_bytes: Callable[[int], None] | None = None
@@ -73,9 +76,8 @@ def processor_over(storage: SlowStorage) -> JobProcessor:
 def test_an_upload_that_takes_long_keeps_the_lease(storage: S3Storage, tmp_path: Path) -> None:
     """A chunk of all renditions may be a hundred megabytes: no second of video is done while they are on their way."""
     slow, progress = SlowStorage(storage), CountingProgress()
-    processor_over(slow).run(
-        put_source(storage, clip("silent")), folder=tmp_path, progress=progress, ledger=MemoryLedger()
-    )
+    claim = put_source(storage, clip("silent"))
+    processor_over(slow).run(claim, folder=tmp_path, progress=progress, ledger=MemoryLedger(claim))
     assert len(slow.pieces_sent) >= PIECES
     assert len(progress.marks) > len(slow.pieces_sent)
 
@@ -85,7 +87,7 @@ def test_an_upload_is_left_at_once_when_the_worker_must_go(storage: S3Storage, t
     slow = SlowStorage(storage, on_piece=progress.stopping.set)
     claim = put_source(storage, clip("silent"))
     with pytest.raises(ProcessAborted):
-        processor_over(slow).run(claim, folder=tmp_path, progress=progress, ledger=MemoryLedger())
+        processor_over(slow).run(claim, folder=tmp_path, progress=progress, ledger=MemoryLedger(claim))
     assert slow.pieces_sent == []
     assert list(storage.list_objects(claim.output_prefix)) == []
 
@@ -122,9 +124,8 @@ def test_a_storyboard_says_how_far_it_has_looked(tmp_path: Path) -> None:
 
 def test_the_storyboard_is_part_of_the_progress(storage: S3Storage, tmp_path: Path) -> None:
     progress = CountingProgress()
-    processor_of(storage).run(
-        put_source(storage, clip("silent")), folder=tmp_path, progress=progress, ledger=MemoryLedger()
-    )
+    claim = put_source(storage, clip("silent"))
+    processor_of(storage).run(claim, folder=tmp_path, progress=progress, ledger=MemoryLedger(claim))
     packaging = [percent for stage, percent, _ in progress.marks if stage == "packaging"]
     assert len(packaging) >= 2
     assert packaging == sorted(packaging)

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeOutput
-from apps.worker.video_worker.video.ledger import MemoryLedger
 from apps.worker.video_worker.video.processor import JobProcessor, ProcessingLimits
 from libs.media.facts import MediaLimits
 from libs.media.ffmpeg import Ffmpeg
 from libs.media.ffprobe import FfprobeProber
 from libs.s3_client.client import S3Storage
+from tests.support.ledgers import MemoryLedger
 
 LIMITS = ProcessingLimits(probe_seconds=20, stage_deadline_seconds=60, stall_seconds=30)
 
@@ -51,12 +51,10 @@ class PlayedSegment:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encoded:
+class Package:
     """A package brought back from storage."""
 
-    output: TranscodeOutput
     folder: Path
-    progress: RecordingProgress
 
     @property
     def master(self) -> str:
@@ -75,6 +73,14 @@ class Encoded:
             segments = self.segments(name)
             target.write_bytes(segments[0].init + b"".join(segment.content for segment in segments))
         return target
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded(Package):
+    """A package, and what its attempt said."""
+
+    output: TranscodeOutput
+    progress: RecordingProgress
 
 
 def read_playlist(path: Path) -> list[PlayedSegment]:
@@ -140,7 +146,7 @@ def encode(storage: S3Storage, source: Path | bytes, *, folder: Path) -> Encoded
     progress = RecordingProgress()
     work = folder / "work"
     work.mkdir()
-    output = processor_of(storage).run(claim, folder=work, progress=progress, ledger=MemoryLedger())
+    output = processor_of(storage).run(claim, folder=work, progress=progress, ledger=MemoryLedger(claim))
     package = folder / "package"
     for entry in storage.list_objects(claim.output_prefix):
         path = package / entry.key.removeprefix(claim.output_prefix)

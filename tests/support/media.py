@@ -142,6 +142,11 @@ def _lecture(path: Path) -> None:
     run_ffmpeg("-stream_loop", "9", "-i", str(clip("landscape")), "-c", "copy", str(path))
 
 
+def _talk(path: Path) -> None:
+    picture = moving_picture(seconds=80, size="640x360", rate=10)
+    run_ffmpeg(*picture, *SOUND, "-t", "80", *FAST_H264, "-g", "80", "-crf", "35", str(path))
+
+
 def _small(path: Path) -> None:
     run_ffmpeg(*moving_picture(seconds=6, size="640x360", rate=15), *SOUND, "-t", "6", *FAST_H264, str(path))
 
@@ -230,6 +235,7 @@ def _endless(path: Path) -> None:
 _MAKERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "landscape": ("mp4", _landscape),
     "lecture": ("mp4", _lecture),
+    "talk": ("mp4", _talk),
     "small": ("mp4", _small),
     "phone": ("mp4", _phone),
     "portrait": ("mp4", _portrait),

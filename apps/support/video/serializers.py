@@ -15,7 +15,7 @@ from .domain.messages import cause_text
 from .domain.part_plan import MOST_PARTS, UploadStrategy
 from .models import Video, VideoEvent, VideoTranscodeJob
 from .selectors.diagnosis import EvidenceSource
-from .selectors.videos import actions_of
+from .selectors.videos import actions_of, playable_until_seconds
 
 THUMBNAIL_URL_TTL_SECONDS = 3600
 CRC64_BYTES = 8
@@ -133,6 +133,10 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
     status = serializers.ChoiceField(choices=[status.value for status in VideoStatus])
     filename = serializers.CharField(source="upload.filename")
     size_bytes = serializers.IntegerField(source="upload.size_bytes")
+    playable = serializers.SerializerMethodField(help_text="It can be watched, perhaps only its beginning yet.")
+    playable_until_seconds = serializers.SerializerMethodField(
+        help_text="How far it can be watched now; null while it cannot be watched at all."
+    )
     thumbnail_url = serializers.SerializerMethodField()
     progress = serializers.SerializerMethodField()
     failure = serializers.SerializerMethodField()
@@ -154,6 +158,8 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "duration_seconds",
             "width",
             "height",
+            "playable",
+            "playable_until_seconds",
             "thumbnail_url",
             "progress",
             "failure",
@@ -161,6 +167,12 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "allowed_actions",
         )
         read_only_fields = fields
+
+    def get_playable(self, video: Video) -> bool:
+        return playable_until_seconds(video) is not None
+
+    def get_playable_until_seconds(self, video: Video) -> float | None:
+        return playable_until_seconds(video)
 
     def get_thumbnail_url(self, video: Video) -> str | None:
         if not video.thumbnail_key:
@@ -310,6 +322,9 @@ class PlaybackGrantSerializer(serializers.Serializer[Any]):
 
     master_url = serializers.URLField()
     thumbnail_url = serializers.URLField(allow_null=True)
+    storyboard_url = serializers.URLField(
+        allow_null=True, help_text="WebVTT: which part of which picture shows each time; null while there is none."
+    )
     expires_at = serializers.DateTimeField()
     policy = serializers.DictField()
 

@@ -39,7 +39,9 @@ def run_consumer(*, queue: SQSQueueClient, handler: MessageHandler, stopping: th
         try:
             close_old_connections()
             record_beat(worker_id=handler.worker_id)
-            consume_once(queue=queue, handler=handler, wait_seconds=LONG_POLL_SECONDS)
+            if not consume_once(queue=queue, handler=handler, wait_seconds=LONG_POLL_SECONDS):
+                # A call for help may have been lost, or come while everybody was busy.
+                handler.helper.help_out()
         except (QueueUnavailable, DatabaseError) as error:
             log.warning("consume_failed", error=repr(error))
             stopping.wait(PAUSE_SECONDS)

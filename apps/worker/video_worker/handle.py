@@ -4,36 +4,35 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections
 
-from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, TranscodeOutput, UnreadableMessage
+from apps.support.video.domain.contracts import (
+    ClaimedJob,
+    JobProgress,
+    TranscodeMessage,
+    TranscodeOutput,
+    UnreadableMessage,
+)
 from apps.support.video.domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost
 from apps.support.video.services import transcode
-from libs.media.facts import MediaRejected
-from libs.media.ffmpeg import EncodeFailed
-from libs.media.ffprobe import ProbeCrashed, ProbeTimeout, SourceChanged, SourceGone, SourceUnreadable
-from libs.media.process import ProcessAborted, ProcessDeadlinePassed, ProcessStalled
+from libs.media.process import ProcessAborted
 from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMessage, SQSQueueClient
-from libs.s3_client.client import StorageError
 
+from .database import persistently
+from .failures import ATTEMPT_FAILURES, Failure, failure_of
 from .lease import LeaseKeeper, ProgressReporter
-from .video.ledger import ChunkLedger, MemoryLedger
+from .video.ledger import ChunkLedger, TableLedger
 
 log = structlog.get_logger(__name__)
 
 # A duplicate of a held job: the table wakes the job up again by itself, so the message may sleep.
 LONGEST_HELD_SECONDS = 900.0
 NOT_VISIBLE_SECONDS = 10.0
-SETTLE_TRIES = 6
-
-Answer = TypeVar("Answer")
 
 
 class Outcome(StrEnum):
@@ -45,26 +44,25 @@ class Outcome(StrEnum):
     HANDED_BACK = "job_handed_back"
     LEASE_LOST = "lease_lost"
     HELD = "job_held"
+    HELPED = "chunks_done"
     SETTLED = "job_settled"
     NOT_VISIBLE = "job_not_visible"
     UNREADABLE = "message_unreadable"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why an attempt ended without a package. `is_final`: the file's fault, trying again cannot help."""
-
-    cause_code: str
-    detail: str
-    is_final: bool
-
-
 class Processor(Protocol):
-    """Turns a claimed job into a package, or raises one of `_ATTEMPT_FAILURES`, `ProcessAborted` or `LeaseLost`."""
+    """Turns a claimed job into a package, or raises one of `ATTEMPT_FAILURES`, `ProcessAborted` or `LeaseLost`."""
 
     def run(
         self, claim: ClaimedJob, *, folder: Path, progress: ProgressReporter, ledger: ChunkLedger
     ) -> TranscodeOutput: ...
+
+
+class ChunkHelper(Protocol):
+    """Does chunks of jobs that other workers hold."""
+
+    def help_out(self) -> int:
+        """Do chunks until nobody needs help or a job waits for a worker, and return how many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +72,7 @@ class MessageHandler:
     queue: SQSQueueClient
     queue_name: str
     processor: Processor
+    helper: ChunkHelper
     worker_id: str
     lease_seconds: float
     work_folder: Path
@@ -93,16 +92,27 @@ class MessageHandler:
             return Outcome.UNREADABLE
         try:
             claim = transcode.claim_job(message=message, worker_id=self.worker_id, lease_seconds=self.lease_seconds)
-        except JobNotVisible:
-            self._hide(received, NOT_VISIBLE_SECONDS)
-            return Outcome.NOT_VISIBLE
-        except JobHeld as held:
-            self._hide(received, min(held.retry_after_seconds, LONGEST_HELD_SECONDS))
-            return Outcome.HELD
-        except JobSettled:
+        except (JobNotVisible, JobHeld, JobSettled) as reason:
+            outcome = self._put_aside(message, received, reason)
+            return Outcome.HELPED if self.helper.help_out() else outcome
+        return self._attempt(claim, received)
+
+    def _put_aside(
+        self, message: TranscodeMessage, received: ReceivedMessage, reason: JobNotVisible | JobHeld | JobSettled
+    ) -> Outcome:
+        """Delete or hide a message whose job needs no worker now."""
+        if isinstance(reason, JobSettled):
             self._delete(received)
             return Outcome.SETTLED
-        return self._attempt(claim, received)
+        if message.is_call_for_help:
+            # The table says who needs help; the message has woken us up and has done its work.
+            self._delete(received)
+            return Outcome.HELD
+        if isinstance(reason, JobHeld):
+            self._hide(received, min(reason.retry_after_seconds, LONGEST_HELD_SECONDS))
+            return Outcome.HELD
+        self._hide(received, NOT_VISIBLE_SECONDS)
+        return Outcome.NOT_VISIBLE
 
     def _attempt(self, claim: ClaimedJob, received: ReceivedMessage) -> Outcome:
         started = time.monotonic()
@@ -128,26 +138,29 @@ class MessageHandler:
     def _work(self, claim: ClaimedJob, received: ReceivedMessage) -> Outcome:
         folder = Path(tempfile.mkdtemp(prefix=f"{claim.job_id}-{claim.attempt}-", dir=self.work_folder))
         try:
-            with self._lease(claim, received) as lease:
+            ledger = TableLedger(claim, worker_id=self.worker_id, lease_seconds=self.lease_seconds)
+            with self._lease(claim, received, ledger) as lease:
                 try:
-                    output = self.processor.run(claim, folder=folder, progress=lease, ledger=MemoryLedger())
+                    output = self.processor.run(claim, folder=folder, progress=lease, ledger=ledger)
                 except ProcessAborted as error:
                     return self._stopped(claim, lease, error)
-                except _ATTEMPT_FAILURES as error:
-                    failure = _failure_of(error)
+                except ATTEMPT_FAILURES as error:
+                    failure = failure_of(error)
                     return self._settle_failure(claim, failure)
                 if lease.lost.is_set():
                     raise LeaseLost(str(claim.job_id))
-                _settled(lambda: transcode.publish_job(claim=claim, output=output))
+                persistently(lambda: transcode.publish_job(claim=claim, output=output))
                 return Outcome.SUCCEEDED
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _lease(self, claim: ClaimedJob, received: ReceivedMessage) -> LeaseKeeper:
+    def _lease(self, claim: ClaimedJob, received: ReceivedMessage, ledger: TableLedger) -> LeaseKeeper:
+        def renew(progress: JobProgress) -> None:
+            transcode.renew_lease(claim=claim, progress=progress, lease_seconds=self.lease_seconds)
+            ledger.renew()
+
         return LeaseKeeper(
-            renew=lambda progress: transcode.renew_lease(
-                claim=claim, progress=progress, lease_seconds=self.lease_seconds
-            ),
+            renew=renew,
             extend_visibility=lambda: self.queue.change_visibility(
                 queue_name=self.queue_name,
                 receipt_handle=received.receipt_handle,
@@ -160,7 +173,7 @@ class MessageHandler:
     def _stopped(self, claim: ClaimedJob, lease: LeaseKeeper, error: ProcessAborted) -> Outcome:
         if lease.lost.is_set():
             raise LeaseLost(str(claim.job_id)) from error
-        _settled(lambda: transcode.hand_back_job(claim=claim))
+        persistently(lambda: transcode.hand_back_job(claim=claim))
         return Outcome.HANDED_BACK
 
     def _settle_failure(self, claim: ClaimedJob, failure: Failure) -> Outcome:
@@ -173,9 +186,9 @@ class MessageHandler:
         )
         cause_code, detail = failure.cause_code, failure.detail
         if failure.is_final:
-            _settled(lambda: transcode.fail_job(claim=claim, cause_code=cause_code, detail=detail))
+            persistently(lambda: transcode.fail_job(claim=claim, cause_code=cause_code, detail=detail))
             return Outcome.FAILED
-        _settled(lambda: transcode.retry_job(claim=claim, cause_code=cause_code, detail=detail))
+        persistently(lambda: transcode.retry_job(claim=claim, cause_code=cause_code, detail=detail))
         return Outcome.RETRY
 
     def _delete(self, received: ReceivedMessage) -> None:
@@ -192,51 +205,3 @@ class MessageHandler:
             )
         except (QueueUnavailable, ReceiptHandleStale) as error:
             log.warning("message_not_hidden", message_id=received.message_id, error=str(error))
-
-
-_ATTEMPT_FAILURES = (
-    MediaRejected,
-    EncodeFailed,
-    ProbeTimeout,
-    ProbeCrashed,
-    SourceUnreadable,
-    StorageError,
-    ProcessStalled,
-    ProcessDeadlinePassed,
-    OSError,
-)
-
-_CAUSE_OF: tuple[tuple[type[Exception], str, bool], ...] = (
-    (ProbeTimeout, "PROBE_TIMEOUT", False),
-    (ProbeCrashed, "ENCODER_CRASH", False),
-    (SourceChanged, "UPLOAD_OVERWRITTEN", True),
-    (SourceGone, "SOURCE_GONE", True),
-    (SourceUnreadable, "STORAGE_UNAVAILABLE", False),
-    (StorageError, "OUTPUT_UPLOAD_FAILED", False),
-    (ProcessStalled, "ENCODER_STALLED", False),
-    (ProcessDeadlinePassed, "ENCODE_DEADLINE", False),
-    (OSError, "WORKER_DISK_FULL", False),
-)
-
-
-def _failure_of(error: Exception) -> Failure:
-    if isinstance(error, MediaRejected):
-        return Failure(cause_code=error.cause_code, detail=error.detail, is_final=True)
-    if isinstance(error, EncodeFailed):
-        return Failure(cause_code=error.cause_code, detail=error.detail, is_final=error.is_files_fault)
-    cause_code, is_final = next((code, final) for kind, code, final in _CAUSE_OF if isinstance(error, kind))
-    return Failure(cause_code=cause_code, detail=str(error)[:1000], is_final=is_final)
-
-
-def _settled(write: Callable[[], Answer]) -> Answer:
-    """Write an outcome, through a database that may be away for a moment: hours of work must not hang on one."""
-    for tries_left in reversed(range(SETTLE_TRIES)):
-        close_old_connections()
-        try:
-            return write()
-        except (OperationalError, InterfaceError) as error:
-            if tries_left == 0:
-                raise
-            log.warning("outcome_not_written", error=str(error), tries_left=tries_left)
-            time.sleep(2)
-    raise AssertionError("unreachable")

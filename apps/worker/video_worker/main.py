@@ -12,10 +12,12 @@ import structlog
 from django.conf import settings
 
 from apps.support.video import wiring
+from apps.support.video.selectors.schedule import next_jobs_in_line
 from libs.media.ffmpeg import Ffmpeg
 
 from .consumer import run_consumer
 from .handle import MessageHandler
+from .help import Helper
 from .video.processor import JobProcessor, ProcessingLimits
 
 log = structlog.get_logger(__name__)
@@ -50,24 +52,38 @@ def run_worker() -> None:
 
 
 def _handler(*, work_folder: Path, stopping: threading.Event) -> MessageHandler:
+    worker_id = f"{socket.gethostname()}-{os.getpid()}"
+    processor = JobProcessor(
+        storage=wiring.storage(),
+        prober=wiring.prober(),
+        ffmpeg=Ffmpeg(ffmpeg_path=settings.FFMPEG_BIN),
+        limits=ProcessingLimits(
+            probe_seconds=settings.VIDEO_PROBE_TIMEOUT_SECONDS * 4,
+            stage_deadline_seconds=settings.VIDEO_STAGE_DEADLINE_SECONDS,
+            stall_seconds=settings.VIDEO_STALL_SECONDS,
+        ),
+    )
     return MessageHandler(
         queue=wiring.job_queue(),
         queue_name=settings.VIDEO_SQS_QUEUE_NAME,
-        processor=JobProcessor(
-            storage=wiring.storage(),
-            prober=wiring.prober(),
-            ffmpeg=Ffmpeg(ffmpeg_path=settings.FFMPEG_BIN),
-            limits=ProcessingLimits(
-                probe_seconds=settings.VIDEO_PROBE_TIMEOUT_SECONDS * 4,
-                stage_deadline_seconds=settings.VIDEO_STAGE_DEADLINE_SECONDS,
-                stall_seconds=settings.VIDEO_STALL_SECONDS,
-            ),
+        processor=processor,
+        helper=Helper(
+            workshop=processor,
+            worker_id=worker_id,
+            lease_seconds=settings.VIDEO_LEASE_SECONDS,
+            work_folder=work_folder,
+            stopping=stopping,
+            job_waits=_job_waits,
         ),
-        worker_id=f"{socket.gethostname()}-{os.getpid()}",
+        worker_id=worker_id,
         lease_seconds=settings.VIDEO_LEASE_SECONDS,
         work_folder=work_folder,
         stopping=stopping,
     )
+
+
+def _job_waits() -> bool:
+    return bool(next_jobs_in_line(running_limit=settings.VIDEO_TENANT_RUNNING_LIMIT, count=1))
 
 
 def _remove_folders_of_the_dead() -> None:

@@ -117,7 +117,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Grant the right to play a READY video for a while. */
+        /** @description Grant the right to play a video for a while, or as much of it as is encoded. */
         post: operations["media_videos_playback_create"];
         delete?: never;
         options?: never;
@@ -366,6 +366,7 @@ export interface components {
          *     * `UPLOAD_COMPLETE_NOT_CALLED` - UPLOAD_COMPLETE_NOT_CALLED
          *     * `UPLOAD_EMPTY` - UPLOAD_EMPTY
          *     * `UPLOAD_SIZE_MISMATCH` - UPLOAD_SIZE_MISMATCH
+         *     * `UPLOAD_CHECKSUM_MISMATCH` - UPLOAD_CHECKSUM_MISMATCH
          *     * `UPLOAD_OVERWRITTEN` - UPLOAD_OVERWRITTEN
          *     * `STORAGE_UNAVAILABLE` - STORAGE_UNAVAILABLE
          *     * `STORAGE_DENIED` - STORAGE_DENIED
@@ -395,6 +396,7 @@ export interface components {
          *     * `INPUT_TOO_LARGE` - INPUT_TOO_LARGE
          *     * `INPUT_TOO_MANY_PIXELS` - INPUT_TOO_MANY_PIXELS
          *     * `INPUT_TOO_MANY_STREAMS` - INPUT_TOO_MANY_STREAMS
+         *     * `INPUT_TOO_MANY_FRAMES` - INPUT_TOO_MANY_FRAMES
          *     * `INPUT_SUSPICIOUS` - INPUT_SUSPICIOUS
          *     * `PROBE_TIMEOUT` - PROBE_TIMEOUT
          *     * `ENCODER_OOM` - ENCODER_OOM
@@ -408,7 +410,7 @@ export interface components {
          *     * `INTERNAL_BUG` - INTERNAL_BUG
          * @enum {string}
          */
-        CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "STATE_DRIFT" | "INTERNAL_BUG";
+        CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_CHECKSUM_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_TOO_MANY_FRAMES" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "STATE_DRIFT" | "INTERNAL_BUG";
         /**
          * @description * `CRC64NVME` - CRC64NVME
          * @enum {string}
@@ -530,6 +532,11 @@ export interface components {
             master_url: string;
             /** Format: uri */
             thumbnail_url: string | null;
+            /**
+             * Format: uri
+             * @description WebVTT: which part of which picture shows each time; null while there is none.
+             */
+            storyboard_url: string | null;
             /** Format: date-time */
             expires_at: string;
             policy: {
@@ -730,6 +737,13 @@ export interface components {
             readonly duration_seconds: number | null;
             readonly width: number | null;
             readonly height: number | null;
+            /** @description It can be watched, perhaps only its beginning yet. */
+            readonly playable: boolean;
+            /**
+             * Format: double
+             * @description How far it can be watched now; null while it cannot be watched at all.
+             */
+            readonly playable_until_seconds: number | null;
             readonly thumbnail_url: string | null;
             readonly progress: components["schemas"]["Progress"] | null;
             readonly failure: components["schemas"]["Failure"] | null;

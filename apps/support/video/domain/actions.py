@@ -17,10 +17,17 @@ class VideoAction(StrEnum):
     DELETE = "delete"
 
 
-def allowed_actions(*, status: VideoStatus, upload: UploadState, job: JobState | None) -> tuple[VideoAction, ...]:
-    """Return what the server would accept now from someone who may write, in the order of importance."""
+def allowed_actions(
+    *, status: VideoStatus, upload: UploadState, job: JobState | None, is_playable: bool = False
+) -> tuple[VideoAction, ...]:
+    """
+    Return what the server would accept now from someone who may write, in the order of importance.
+
+    Args:
+        is_playable: Enough has been encoded to watch its beginning.
+    """
     actions: list[VideoAction] = []
-    if status is VideoStatus.READY:
+    if status is VideoStatus.READY or is_playable:
         actions.append(VideoAction.PLAY)
     if upload in {UploadState.PENDING, UploadState.EXPIRED}:
         actions.append(VideoAction.COMPLETE)

@@ -1,12 +1,14 @@
 """What encoding has written so far, as playlists need it: objects, and the byte ranges in them that are segments."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
 AUDIO_RENDITION = "audio"
+# A joint may be as wide as the longest frame: screen recordings show one for seconds. A missing chunk is longer.
+LONGEST_HOLE_SECONDS = 3.0
 
 
 class ChunkState(StrEnum):
@@ -44,6 +46,45 @@ class Chunk:
     def is_whole(self) -> bool:
         """Tell whether it is the source from start to end."""
         return self.number == 0 and self.end_seconds is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A rendition with a picture, as the master playlist names it. `is_copy`: the source's own pictures."""
+
+    name: str
+    width: int
+    height: int
+    frames_per_second: float
+    is_copy: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobPlan:
+    """
+    What a job makes. Finished chunks are good for every attempt whose plan has the same digest.
+
+    `target_seconds` says of each rendition how long its segments are at most, as planned.
+    """
+
+    digest: str
+    variants: tuple[Variant, ...]
+    target_seconds: Mapping[str, float]
+    has_audio: bool
+    duration_seconds: float | None
+    chunks: tuple[Chunk, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all but the chunks, which have rows of their own."""
+        fields = asdict(self)
+        del fields["chunks"]
+        return fields
+
+
+def plan_from_json(fields: Mapping[str, Any]) -> JobPlan:
+    """Return what `JobPlan.to_json` has written, without chunks."""
+    variants = tuple(Variant(**variant) for variant in fields["variants"])
+    return JobPlan(**{**fields, "variants": variants, "chunks": ()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,3 +155,28 @@ def parts_by_rendition(parts: Iterable[TrackPart]) -> dict[str, tuple[TrackPart,
     """Return each rendition's parts in the order in which they play."""
     ordered = sorted(parts, key=lambda part: (part.rendition, part.start_seconds))
     return {name: tuple(group) for name, group in groupby(ordered, key=lambda part: part.rendition)}
+
+
+def playable_parts(parts: Sequence[TrackPart]) -> tuple[TrackPart, ...]:
+    """Return the parts, in order, that can be watched from the start without a hole."""
+    playable: list[TrackPart] = []
+    end = 0.0
+    for part in parts:
+        if part.start_seconds - end > LONGEST_HOLE_SECONDS:
+            break
+        playable.append(part)
+        end = part.end_seconds
+    return tuple(playable)
+
+
+def playable_until(tracks: Mapping[str, Sequence[TrackPart]], *, plan: JobPlan, is_sound_done: bool) -> float:
+    """Return how far, in seconds, picture and sound can be watched in one rendition at least."""
+    pictures = [_end_of(playable_parts(tracks.get(variant.name, ()))) for variant in plan.variants]
+    picture = max(pictures, default=0.0)
+    if not plan.has_audio or is_sound_done:
+        return picture
+    return min(picture, _end_of(playable_parts(tracks.get(AUDIO_RENDITION, ()))))
+
+
+def _end_of(parts: Sequence[TrackPart]) -> float:
+    return parts[-1].end_seconds if parts else 0.0

@@ -21,10 +21,15 @@ class TranscodeMessage:
     tenant_id: int
     file_key: str
     version: int = MESSAGE_VERSION
+    is_call_for_help: bool = False
+    """The job has a worker; whoever is free may do some of its chunks. Lost or doubled, it changes nothing."""
 
     def to_json(self) -> str:
         """Return the message body."""
-        return json.dumps({**asdict(self), "job_id": str(self.job_id)}, separators=(",", ":"), ensure_ascii=False)
+        fields = {**asdict(self), "job_id": str(self.job_id)}
+        if not self.is_call_for_help:
+            del fields["is_call_for_help"]
+        return json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def parse(cls, body: str) -> "TranscodeMessage":
@@ -42,6 +47,7 @@ class TranscodeMessage:
                 video_id=_whole_number(fields["video_id"]),
                 tenant_id=_whole_number(fields["tenant_id"]),
                 file_key=_text(fields["file_key"]),
+                is_call_for_help=fields.get("is_call_for_help") is True,
             )
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UnreadableMessage(f"not a transcode message: {error!r}") from error

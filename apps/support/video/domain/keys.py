@@ -31,3 +31,16 @@ def output_prefix(*, tenant_id: int, video_id: int) -> str:
 def attempt_prefix(*, tenant_id: int, video_id: int, job_id: uuid.UUID, attempt: int) -> str:
     """Return the prefix that one attempt writes under, and no other."""
     return f"{output_prefix(tenant_id=tenant_id, video_id=video_id)}{job_id}-{attempt}/"
+
+
+def live_prefix(*, tenant_id: int, video_id: int, job_id: uuid.UUID) -> str:
+    """Return the prefix under which a job's playlists are served while it runs. Storage has nothing there."""
+    return f"{output_prefix(tenant_id=tenant_id, video_id=video_id)}{job_id}/"
+
+
+def job_of_live_prefix(prefix: str) -> uuid.UUID | None:
+    """Return the job whose running output a prefix names, or None when it names a finished attempt."""
+    try:
+        return uuid.UUID(prefix.removesuffix("/").rpartition("/")[2])
+    except ValueError:
+        return None

@@ -5,25 +5,15 @@ Source:
     RFC 8216, sections 4.3.2.2 (EXT-X-BYTERANGE), 4.3.2.5 (EXT-X-MAP), 4.3.3 (media playlists), 4.3.4 (master).
 """
 
-import posixpath
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
-from .chunks import AUDIO_RENDITION, Segment, TrackPart
+from .chunks import AUDIO_RENDITION, Segment, TrackPart, Variant
 
 MASTER_NAME = "master.m3u8"
 PLAYLIST_VERSION = 7
+# Without a start players take a growing playlist for a broadcast, and start at its end.
+WATCHED_FROM_START = "#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-START:TIME-OFFSET=0"
 _SHORTEST_RATED_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variant:
-    """What the master playlist says of a rendition besides what its parts say."""
-
-    name: str
-    width: int
-    height: int
-    frames_per_second: float
 
 
 def playlist_name(rendition: str) -> str:
@@ -31,13 +21,15 @@ def playlist_name(rendition: str) -> str:
     return f"{rendition}.m3u8"
 
 
-def media_playlist(parts: Sequence[TrackPart], *, prefix: str, target_seconds: float, is_complete: bool) -> str:
+def media_playlist(
+    parts: Sequence[TrackPart], *, name_object: Callable[[str], str], target_seconds: float, is_complete: bool
+) -> str:
     """
-    Return a rendition's playlist: VOD when it is complete, else EVENT, which only grows.
+    Return a rendition's playlist: VOD when it is complete, else EVENT, which only grows and is watched from its start.
 
     Args:
         parts: In the order in which they play, without a gap.
-        prefix: Where the playlist lies; objects elsewhere are named relative to it.
+        name_object: Returns the URI of an object, of its key.
         target_seconds: The length that segments are cut to. Players learn the target duration once, so it is not
             measured from segments that a growing playlist has not got yet.
     """
@@ -49,15 +41,15 @@ def media_playlist(parts: Sequence[TrackPart], *, prefix: str, target_seconds: f
         f"#EXT-X-TARGETDURATION:{target}",
         "#EXT-X-MEDIA-SEQUENCE:0",
         f"#EXT-X-PLAYLIST-TYPE:{'VOD' if is_complete else 'EVENT'}",
-        "#EXT-X-INDEPENDENT-SEGMENTS",
+        "#EXT-X-INDEPENDENT-SEGMENTS" if is_complete else WATCHED_FROM_START,
     ]
     digest = ""
     for part in parts:
         if part.init.digest != digest:
             digest = part.init.digest
-            lines.append(_map_line(part, prefix=prefix))
+            lines.append(_map_line(part, uri=name_object(part.init.key)))
         for segment in part.segments:
-            lines += _segment_lines(segment, uri=posixpath.relpath(part.key, prefix))
+            lines += _segment_lines(segment, uri=name_object(part.key))
     return "\n".join([*lines, *(["#EXT-X-ENDLIST"] if is_complete else [])]) + "\n"
 
 
@@ -115,8 +107,7 @@ def _stream_line(parts: Sequence[TrackPart], audio: Sequence[TrackPart], *, vari
     return "#EXT-X-STREAM-INF:" + ",".join([*attributes, *(['AUDIO="audio"'] if audio else [])])
 
 
-def _map_line(part: TrackPart, *, prefix: str) -> str:
-    uri = posixpath.relpath(part.init.key, prefix)
+def _map_line(part: TrackPart, *, uri: str) -> str:
     return f'#EXT-X-MAP:URI="{uri}",BYTERANGE="{part.init.size_bytes}@{part.init.offset}"'
 
 

@@ -8,8 +8,11 @@ from apps.core.models import Tenant
 
 from ..domain.actions import VideoAction, allowed_actions
 from ..domain.errors import VideoNotFound
-from ..domain.lifecycle import JobState, UploadState, VideoStatus
+from ..domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
 from ..models import Video, VideoEvent, VideoUpload
+
+# A player wants a whole segment at least before it starts.
+SHORTEST_PLAYABLE_SECONDS = 3.0
 
 
 def videos_of(tenant: Tenant) -> QuerySet[Video]:
@@ -51,7 +54,18 @@ def actions_of(video: Video, *, now: datetime) -> tuple[VideoAction, ...]:
         status=VideoStatus(video.status),
         upload=upload,
         job=JobState(video.current_job.state) if video.current_job else None,
+        is_playable=playable_until_seconds(video) is not None,
     )
+
+
+def playable_until_seconds(video: Video) -> float | None:
+    """Return how far a video can be watched now, or None while it cannot be watched at all."""
+    if video.status == VideoStatus.READY:
+        return video.duration_seconds
+    job = video.current_job
+    if job is None or job.state not in ACTIVE_JOB_STATES or job.playable_until_seconds < SHORTEST_PLAYABLE_SECONDS:
+        return None
+    return job.playable_until_seconds
 
 
 def events_of(video: Video) -> QuerySet[VideoEvent]:

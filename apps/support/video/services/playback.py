@@ -12,24 +12,29 @@ from libs.clock import Clock
 
 from ..domain.actions import VideoAction
 from ..domain.errors import PlaybackObjectMissing, PlaybackTokenInvalid, SourceNotFoundOrEmpty
+from ..domain.keys import job_of_live_prefix, live_prefix
 from ..domain.playback_token import PlaybackClaims, read_token, sign_token
+from ..domain.playlists import MASTER_NAME
 from ..domain.ports import ObjectStorage
-from ..models import Video
+from ..models import Video, VideoTranscodeJob
 from ..selectors.videos import get_video
 from .jobs import require_action
+from .live import finished_as_live, live_playlist, published_prefix_of_job
 from .storage_errors import translated_storage_errors
 
-_PLAYLIST_PATH = re.compile(r"(?:[\w-]+/)*[\w-]+\.m3u8", re.ASCII)
+_PLAYLIST_PATH = re.compile(r"(?:[\w-]+/)*[\w-]+\.(?:m3u8|vtt)", re.ASCII)
+_CUE_PICTURE = re.compile(r"^([\w.-]+)#xywh=", re.ASCII | re.MULTILINE)
 _URI_ATTRIBUTE = re.compile(r'URI="([^"]+)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaybackGrant:
-    """A token, the path of the master playlist under it, and when it ends."""
+    """A token, what is found under it, and when it ends."""
 
     token: str
     master_path: str
-    thumbnail_url: str
+    storyboard_path: str | None
+    thumbnail_url: str | None
     expires_at: datetime
 
 
@@ -37,11 +42,11 @@ def grant_playback(
     *, tenant: Tenant, video_id: int, viewer: str, storage: ObjectStorage, clock: Clock
 ) -> PlaybackGrant:
     """
-    Let a viewer play a READY video until the token expires.
+    Let a viewer play a video until the token expires: the published one, or what a running job has encoded so far.
 
     Raises:
         VideoNotFound: No such video for this tenant.
-        InvalidStatus: It is not READY.
+        InvalidStatus: Nothing of it can be watched.
     """
     video = get_video(tenant=tenant, video_id=video_id)
     require_action(video, VideoAction.PLAY, now=clock.now())
@@ -50,16 +55,19 @@ def grant_playback(
         tenant_id=tenant.pk,
         video_id=video.pk,
         viewer=viewer,
-        prefix=video.published_prefix,
+        prefix=video.published_prefix or _live_prefix(video),
         expires_at=int(expires_at.timestamp()),
     )
-    with translated_storage_errors():
-        thumbnail_url = storage.presign_public_get(
-            video.thumbnail_key, expires_seconds=settings.VIDEO_PLAYBACK_TTL_SECONDS
-        )
+    thumbnail_url = None
+    if video.thumbnail_key:
+        with translated_storage_errors():
+            thumbnail_url = storage.presign_public_get(
+                video.thumbnail_key, expires_seconds=settings.VIDEO_PLAYBACK_TTL_SECONDS
+            )
     return PlaybackGrant(
         token=sign_token(claims, secret=settings.VIDEO_PLAYBACK_SECRET),
-        master_path=video.master_key.removeprefix(video.published_prefix),
+        master_path=video.master_key.removeprefix(video.published_prefix) or MASTER_NAME,
+        storyboard_path=_storyboard_path(video),
         thumbnail_url=thumbnail_url,
         expires_at=expires_at,
     )
@@ -67,7 +75,9 @@ def grant_playback(
 
 def open_playlist(*, token: str, path: str, storage: ObjectStorage, clock: Clock) -> str:
     """
-    Return a playlist whose media URIs are short presigned GETs. Playlists within it stay relative, under the token.
+    Return a playlist, or a storyboard's WebVTT file, whose media URIs are short presigned GETs.
+
+    Playlists within it stay relative, under the token.
 
     Raises:
         PlaybackTokenInvalid: The token does not hold, or the path is no playlist.
@@ -79,13 +89,35 @@ def open_playlist(*, token: str, path: str, storage: ObjectStorage, clock: Clock
         raise PlaybackTokenInvalid(reason="path")
     if not _still_there(claims):
         raise PlaybackObjectMissing
+    job_id = job_of_live_prefix(claims.prefix)
+    if job_id is None:
+        return _stored_playlist(claims.prefix, path, storage=storage)
+    live = live_playlist(
+        tenant_id=claims.tenant_id,
+        video_id=claims.video_id,
+        job_id=job_id,
+        path=path,
+        sign=_signer("", storage=storage),
+    )
+    if live is not None:
+        return live
+    prefix = published_prefix_of_job(tenant_id=claims.tenant_id, video_id=claims.video_id, job_id=job_id)
+    return finished_as_live(_stored_playlist(prefix, path, storage=storage))
+
+
+def _stored_playlist(prefix: str, path: str, *, storage: ObjectStorage) -> str:
     try:
         with translated_storage_errors():
-            text = storage.read_bytes(claims.prefix + path).decode()
+            text = storage.read_bytes(prefix + path).decode()
     except SourceNotFoundOrEmpty as error:
         raise PlaybackObjectMissing from error
-    folder = claims.prefix + path[: path.rfind("/") + 1]
-    return rewrite_media_uris(text, sign=_signer(folder, storage=storage))
+    sign = _signer(prefix + path[: path.rfind("/") + 1], storage=storage)
+    return rewrite_cue_uris(text, sign=sign) if path.endswith(".vtt") else rewrite_media_uris(text, sign=sign)
+
+
+def rewrite_cue_uris(storyboard: str, *, sign: Callable[[str], str]) -> str:
+    """Replace the picture that each cue of a storyboard names by what `sign` returns for it; the region in it stays."""
+    return _CUE_PICTURE.sub(lambda match: f"{sign(match[1])}#xywh=", storyboard)
 
 
 def rewrite_media_uris(playlist: str, *, sign: Callable[[str], str]) -> str:
@@ -122,6 +154,19 @@ def _signer(folder: str, *, storage: ObjectStorage) -> Callable[[str], str]:
         return signed[name]
 
     return sign
+
+
+def _live_prefix(video: Video) -> str:
+    if video.current_job_id is None:
+        raise PlaybackObjectMissing
+    return live_prefix(tenant_id=video.tenant_id, video_id=video.pk, job_id=video.current_job_id)
+
+
+def _storyboard_path(video: Video) -> str | None:
+    jobs = VideoTranscodeJob.objects.for_tenant(video.tenant_id).filter(video=video)
+    published = jobs.filter(output__master_key=video.master_key).order_by("-created_at").first()
+    key = published.output.get("storyboard_key", "") if published and video.master_key else ""
+    return key.removeprefix(video.published_prefix) or None
 
 
 def _still_there(claims: PlaybackClaims) -> bool:

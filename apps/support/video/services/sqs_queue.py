@@ -20,17 +20,27 @@ log = structlog.get_logger(__name__)
 
 
 def add_wake_up(
-    *, job: VideoTranscodeJob, now: datetime, due_at: datetime | None = None, sender_grace: timedelta = timedelta(0)
+    *,
+    job: VideoTranscodeJob,
+    now: datetime,
+    due_at: datetime | None = None,
+    sender_grace: timedelta = timedelta(0),
+    is_call_for_help: bool = False,
 ) -> OutboxMessage:
-    """Add the job's message to the outbox, in the caller's transaction."""
+    """Add the job's message to the outbox, in the caller's transaction, or one that calls a worker to its help."""
     message = TranscodeMessage(
-        job_id=job.pk, video_id=job.video_id, tenant_id=job.tenant_id, file_key=job.video.upload.file_key
+        job_id=job.pk,
+        video_id=job.video_id,
+        tenant_id=job.tenant_id,
+        file_key=job.video.upload.file_key,
+        is_call_for_help=is_call_for_help,
     )
     return outbox.add(
         queue_name=settings.VIDEO_SQS_QUEUE_NAME,
         body=message.to_json(),
         group_id=job.tenant.code,
-        subject=str(job.pk),
+        # A call for help must not pass for the wake-up that the job itself is waiting for.
+        subject=f"{job.pk}:help" if is_call_for_help else str(job.pk),
         now=now,
         due_at=due_at,
         sender_grace=sender_grace,
@@ -112,6 +122,8 @@ def _log_sent(*, message: OutboxMessage, **_kwargs: object) -> None:
     if message.queue_name != settings.VIDEO_SQS_QUEUE_NAME:
         return
     wake_up = TranscodeMessage.parse(message.body)
+    if wake_up.is_call_for_help:
+        return
     log.info(
         "message_sent",
         message=f"Video {wake_up.video_id} enqueue to SQS {message.queue_name}",

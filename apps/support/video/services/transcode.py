@@ -18,7 +18,7 @@ from ..domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost, Trans
 from ..domain.keys import attempt_prefix
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName, JobState
 from ..domain.retry import backoff_delay
-from ..models import VideoTranscodeJob
+from ..models import TranscodeChunk, VideoTranscodeJob
 from ..selectors.schedule import next_jobs_in_line, running_jobs_of
 from .lifecycle import Fields, move_job
 from .sqs_queue import add_wake_up
@@ -224,6 +224,7 @@ def cancel_job(
         job_fields={"finished_at": now, "cause_code": "CANCELLED", "next_attempt_at": None},
         video_fields=video_fields or {},
     )
+    _forget_chunks(cancelled)
     wake_capped_job(tenant_id=job.tenant_id, now=now)
     return cancelled
 
@@ -239,6 +240,24 @@ def wake_capped_job(*, tenant_id: int, now: datetime) -> None:
     waiting = VideoTranscodeJob.objects.for_tenant(tenant_id).filter(state=JobState.QUEUED)
     if job := waiting.order_by("state_changed_at", "video_id").first():
         add_wake_up(job=job, now=now)
+
+
+def claim_of(job: VideoTranscodeJob) -> ClaimedJob:
+    """Return a running job as its worker, or one that helps it, sees it."""
+    upload = job.video.upload
+    return ClaimedJob(
+        job_id=job.pk,
+        video_id=job.video_id,
+        tenant_id=job.tenant_id,
+        attempt=job.attempt_count,
+        source_key=upload.file_key,
+        source_etag=upload.etag or None,
+        source_size_bytes=upload.size_bytes,
+        verified=upload.verified,
+        output_prefix=attempt_prefix(
+            tenant_id=job.tenant_id, video_id=job.video_id, job_id=job.pk, attempt=job.attempt_count
+        ),
+    )
 
 
 def _make_claimable(message: TranscodeMessage, *, now: datetime) -> JobHeld | JobSettled | None:
@@ -297,7 +316,7 @@ def _claim(job_id: UUID, *, worker_id: str, lease_seconds: float, running_limit:
                 "progress_at": now,
             },
         )
-    return _claim_of(moved)
+    return claim_of(moved)
 
 
 def _take_slot(tenant_id: int, *, running_limit: int) -> None:
@@ -313,21 +332,10 @@ def _raise_if_held(until: datetime | None, *, now: datetime) -> None:
         raise JobHeld(retry_after_seconds=(until - now).total_seconds() + 1)
 
 
-def _claim_of(job: VideoTranscodeJob) -> ClaimedJob:
-    upload = job.video.upload
-    return ClaimedJob(
-        job_id=job.pk,
-        video_id=job.video_id,
-        tenant_id=job.tenant_id,
-        attempt=job.attempt_count,
-        source_key=upload.file_key,
-        source_etag=upload.etag or None,
-        source_size_bytes=upload.size_bytes,
-        verified=upload.verified,
-        output_prefix=attempt_prefix(
-            tenant_id=job.tenant_id, video_id=job.video_id, job_id=job.pk, attempt=job.attempt_count
-        ),
-    )
+def _forget_chunks(job: VideoTranscodeJob) -> None:
+    """Remove a job's chunks when it has ended: its playlists say all that they did, and helpers stop."""
+    if job.state not in ACTIVE_JOB_STATES:
+        TranscodeChunk.objects.for_tenant(job.tenant_id).filter(job=job).delete()
 
 
 def _own_job(claim: ClaimedJob) -> VideoTranscodeJob:
@@ -359,6 +367,7 @@ def _end_attempt(
                 video_fields=video_fields or {},
                 data=data or {},
             )
+            _forget_chunks(moved)
             wake_capped_job(tenant_id=job.tenant_id, now=now)
             return moved
     except TransitionRefused as error:
@@ -387,6 +396,7 @@ def _end_with_failure(
             )
             if not exhausted:
                 add_wake_up(job=moved, now=now, due_at=now + delay)
+            _forget_chunks(moved)
             wake_capped_job(tenant_id=job.tenant_id, now=now)
     except TransitionRefused as error:
         raise LeaseLost(f"job {job.pk}, attempt {job.attempt_count}") from error

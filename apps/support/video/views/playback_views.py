@@ -17,6 +17,7 @@ from ..services.playback import grant_playback, open_playlist
 
 # RFC 8216, section 4.
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
+STORYBOARD_TYPE = "text/vtt"
 
 
 class PlaybackView(APIView):
@@ -26,7 +27,7 @@ class PlaybackView(APIView):
 
     @extend_schema(request=None, responses=PlaybackGrantSerializer)
     def post(self, request: Request, pk: int) -> Response:
-        """Grant the right to play a READY video for a while."""
+        """Grant the right to play a video for a while, or as much of it as is encoded."""
         grant = grant_playback(
             tenant=current_tenant(request),
             video_id=pk,
@@ -34,10 +35,11 @@ class PlaybackView(APIView):
             storage=wiring.storage(),
             clock=wiring.clock(),
         )
-        path = reverse("playback-playlist", kwargs={"token": grant.token, "path": grant.master_path})
+        storyboard = grant.storyboard_path
         return Response(
             {
-                "master_url": settings.ACADEMY_PUBLIC_ORIGIN + path,
+                "master_url": _url(grant.token, grant.master_path),
+                "storyboard_url": _url(grant.token, storyboard) if storyboard else None,
                 "thumbnail_url": grant.thumbnail_url,
                 "expires_at": grant.expires_at,
                 "policy": {},
@@ -53,10 +55,16 @@ class PlaylistView(APIView):
     schema = None
 
     def get(self, _request: Request, token: str, path: str) -> HttpResponse:
-        """Serve a playlist whose segments are short presigned GETs."""
-        playlist = open_playlist(token=token, path=path, storage=wiring.storage(), clock=wiring.clock())
+        """Serve a playlist whose segments are short presigned GETs, or a storyboard."""
+        text = open_playlist(token=token, path=path, storage=wiring.storage(), clock=wiring.clock())
+        # A growing playlist is asked for again after each segment.
+        seconds = 1 if "#EXT-X-PLAYLIST-TYPE:EVENT" in text and "#EXT-X-ENDLIST" not in text else 30
         return HttpResponse(
-            playlist,
-            content_type=PLAYLIST_TYPE,
-            headers={"Cache-Control": "private, max-age=30", "Access-Control-Allow-Origin": "*"},
+            text,
+            content_type=STORYBOARD_TYPE if path.endswith(".vtt") else PLAYLIST_TYPE,
+            headers={"Cache-Control": f"private, max-age={seconds}", "Access-Control-Allow-Origin": "*"},
         )
+
+
+def _url(token: str, path: str) -> str:
+    return settings.ACADEMY_PUBLIC_ORIGIN + reverse("playback-playlist", kwargs={"token": token, "path": path})

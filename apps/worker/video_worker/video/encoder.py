@@ -44,7 +44,7 @@ class Desk:
         folder: Empty before. Of a whole source its smallest picture is left there.
         on_seconds: Told how many seconds of the chunk are done.
         on_bytes: Told how many more bytes are on their way to storage; on several threads.
-        on_part: Told of each part once it is in storage.
+        on_part: Told of each part of a pass once it is in storage: it can be watched before the pass is done.
     """
 
     stem: str
@@ -96,8 +96,6 @@ class ChunkEncoder:
         parts = pack_chunk(files, target=path, key=key, end_seconds=chunk.end_seconds)
         self._store(key, path, desk)
         path.unlink()
-        for part in parts:
-            desk.on_part(part)
         return ChunkResult(parts=parts, stderr=result.stderr)
 
     def _pass(self, chunk: Chunk, source: Source, desk: Desk) -> ChunkResult:

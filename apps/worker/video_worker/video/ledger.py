@@ -1,13 +1,21 @@
-"""Which chunks of a job are done, which are being done, and which wait."""
+"""Which chunks of a job are done, which are being done, and which wait, as one worker sees it."""
 
-from collections.abc import Collection
+import threading
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from threading import Lock
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from apps.support.video.domain.chunks import Chunk, ChunkKind, TrackPart
+from django.db import connection
 
-from .planner import EncodePlan
+from apps.support.video.domain.chunks import Chunk, ChunkKind, JobPlan, TrackPart
+from apps.support.video.domain.contracts import ClaimedJob
+from apps.support.video.domain.errors import LeaseLost
+from apps.support.video.services import chunks
+from apps.support.video.services.chunks import ChunkStatus, ClaimedChunk
+
+from ..database import persistently
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,57 +24,155 @@ class ChunkTicket:
 
     chunk: Chunk
     stem: str
+    claim: ClaimedChunk
 
 
 class ChunkLedger(Protocol):
-    """Hands out chunks, each to one worker at a time, and remembers what came of them."""
+    """Hands out chunks, each to one worker at a time, and remembers what came of them. Raises `LeaseLost`."""
 
-    def open(self, plan: EncodePlan, *, prefix: str) -> None:
+    def open(self, plan: JobPlan) -> None:
         """Enter a plan's chunks, or take over those that an earlier attempt has entered."""
 
     def claim(self, kinds: Collection[ChunkKind]) -> ChunkTicket | None:
         """Return the next chunk of one of the kinds, or None when all are taken."""
 
+    def moved(self, ticket: ChunkTicket, seconds: float | None = None) -> None:
+        """Remember that a chunk moves, and how many seconds of it are done if that is known."""
+
     def record(self, ticket: ChunkTicket, part: TrackPart) -> None:
         """Enter a part that is in storage, of a chunk that goes on."""
 
-    def finish(self, ticket: ChunkTicket) -> None:
+    def finish(self, ticket: ChunkTicket, *, parts: Sequence[TrackPart], said: str) -> None:
         """Enter that a chunk is done."""
+
+    def release(self, ticket: ChunkTicket, *, has_failed: bool = False) -> None:
+        """Give a chunk back, for whoever comes next."""
+
+    def discard(self) -> None:
+        """Forget all chunks, because what they have written is gone."""
+
+    def statuses(self) -> list[ChunkStatus]:
+        """Return how far all chunks have come, whoever does them."""
 
     def parts(self) -> tuple[TrackPart, ...]:
         """Return all parts that are in storage."""
 
 
-class MemoryLedger:
-    """The ledger of one attempt that does everything itself."""
+@dataclass(slots=True)
+class _Held:
+    """A chunk that this worker is doing."""
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._waiting: list[Chunk] = []
-        self._parts: list[TrackPart] = []
-        self._prefix = ""
-        self._openings = 0
+    claim: ClaimedChunk
+    done_seconds: float = 0.0
+    has_moved: bool = False
 
-    def open(self, plan: EncodePlan, *, prefix: str) -> None:
-        with self._lock:
-            self._waiting, self._parts, self._prefix = list(plan.chunks), [], prefix
-            self._openings += 1
+
+class TableLedger:
+    """
+    The ledger in the database, for one worker and one job. Thread-safe.
+
+    `renew` is called from the lease's thread; everything else from the threads that do the work.
+    """
+
+    def __init__(self, job: ClaimedJob, *, worker_id: str, lease_seconds: float) -> None:
+        self._job = job
+        self._worker_id = worker_id
+        self._lease_seconds = lease_seconds
+        self._owner = threading.get_ident()
+        self._lock = threading.Lock()
+        self._held: dict[int, _Held] = {}
+
+    def open(self, plan: JobPlan) -> None:
+        self._write(lambda: chunks.enter_plan(claim=self._job, plan=plan))
 
     def claim(self, kinds: Collection[ChunkKind]) -> ChunkTicket | None:
-        with self._lock:
-            chunk = next((chunk for chunk in self._waiting if chunk.kind in kinds), None)
-            if chunk is None:
-                return None
-            self._waiting.remove(chunk)
-        return ChunkTicket(chunk=chunk, stem=f"{self._prefix}{chunk.kind}-{chunk.number:04d}-{self._openings}")
+        claim = self._write(
+            lambda: chunks.claim_chunk(
+                tenant_id=self._job.tenant_id,
+                job_id=self._job.job_id,
+                kinds=kinds,
+                worker_id=self._worker_id,
+                lease_seconds=self._lease_seconds,
+            )
+        )
+        return None if claim is None else self.hold(claim)
 
-    def record(self, ticket: ChunkTicket, part: TrackPart) -> None:  # noqa: ARG002 - only tables need the ticket
+    def hold(self, claim: ClaimedChunk) -> ChunkTicket:
+        """Return the ticket of a chunk that was claimed elsewhere, and renew its lease from now on."""
         with self._lock:
-            self._parts.append(part)
+            self._held[claim.chunk_id] = _Held(claim)
+        chunk = claim.chunk
+        stem = f"{self._job.output_prefix}{chunk.kind}-{chunk.number:04d}-{claim.attempt}"
+        return ChunkTicket(chunk=chunk, stem=stem, claim=claim)
 
-    def finish(self, ticket: ChunkTicket) -> None:
-        """Nobody else could take it."""
+    def moved(self, ticket: ChunkTicket, seconds: float | None = None) -> None:
+        with self._lock:
+            held = self._held.get(ticket.claim.chunk_id)
+            if held is not None:
+                held.has_moved = True
+                held.done_seconds = max(held.done_seconds, seconds or 0.0)
+
+    def renew(self) -> None:
+        """
+        Renew the leases of the chunks that have moved since the last time.
+
+        Raises:
+            LeaseLost: One of them is another's.
+        """
+        with self._lock:
+            moved = [held for held in self._held.values() if held.has_moved]
+            for held in moved:
+                held.has_moved = False
+        for held in moved:
+            self._renew(held)
+
+    def _renew(self, held: "_Held") -> None:
+        try:
+            chunks.renew_chunk(claim=held.claim, done_seconds=held.done_seconds, lease_seconds=self._lease_seconds)
+        except LeaseLost:
+            with self._lock:
+                is_held = self._held.get(held.claim.chunk_id) is held
+            # It may have been finished or given back in this moment.
+            if is_held:
+                raise
+
+    def record(self, ticket: ChunkTicket, part: TrackPart) -> None:
+        self._write(lambda: chunks.record_part(claim=ticket.claim, part=part))
+
+    def finish(self, ticket: ChunkTicket, *, parts: Sequence[TrackPart], said: str) -> None:
+        self._drop(ticket)
+        self._write(lambda: chunks.finish_chunk(claim=ticket.claim, parts=parts, said=said))
+
+    def release(self, ticket: ChunkTicket, *, has_failed: bool = False) -> None:
+        self._drop(ticket)
+        self._write(lambda: chunks.release_chunk(claim=ticket.claim, has_failed=has_failed))
+
+    def discard(self) -> None:
+        self._write(lambda: chunks.discard_plan(claim=self._job))
+
+    def fail(self, ticket: ChunkTicket, *, cause_code: str, detail: str, is_files_fault: bool) -> None:
+        """Leave a chunk that cannot be done to the job's own worker."""
+        self._drop(ticket)
+        self._write(
+            lambda: chunks.fail_chunk(
+                claim=ticket.claim, cause_code=cause_code, detail=detail, is_files_fault=is_files_fault
+            )
+        )
+
+    def statuses(self) -> list[ChunkStatus]:
+        return self._write(lambda: chunks.chunk_statuses(tenant_id=self._job.tenant_id, job_id=self._job.job_id))
 
     def parts(self) -> tuple[TrackPart, ...]:
+        return self._write(lambda: chunks.parts_of_job(tenant_id=self._job.tenant_id, job_id=self._job.job_id))
+
+    def _drop(self, ticket: ChunkTicket) -> None:
         with self._lock:
-            return tuple(self._parts)
+            self._held.pop(ticket.claim.chunk_id, None)
+
+    def _write(self, call: Callable[[], Answer]) -> Answer:
+        try:
+            return persistently(call)
+        finally:
+            if threading.get_ident() != self._owner:
+                # Threads that do the work come and go, and would take their connection along.
+                connection.close()

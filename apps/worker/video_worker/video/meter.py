@@ -1,10 +1,11 @@
 """Turning seconds of finished work into percent and remaining time, from the speed measured so far."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Lock
 
-from apps.support.video.domain.chunks import Chunk, ChunkKind
+from apps.support.video.domain.chunks import Chunk, ChunkKind, ChunkState
+from apps.support.video.services.chunks import ChunkStatus
 
 from ..lease import ProgressReporter
 from .planner import EncodePlan
@@ -25,6 +26,19 @@ class ProgressMeter:
         self._lock = Lock()
         self._done: dict[tuple[ChunkKind, int], float] = {}
         self._sent_bytes = 0
+        self._elsewhere = 0.0
+        self._before = 0.0
+        self._looks = 0
+
+    def elsewhere(self, statuses: Sequence[ChunkStatus]) -> None:
+        """Count what others have done, and what was done before. Looking is a sign of life: they hold leases too."""
+        with self._lock:
+            others = [status for status in statuses if (status.chunk.kind, status.chunk.number) not in self._done]
+            self._elsewhere = sum(self._cost_of(status) for status in others)
+            if not self._looks:
+                self._before = self._elsewhere
+            self._looks += 1
+        self._report()
 
     def of(self, chunk: Chunk) -> Callable[[float], None]:
         """Return whom to tell how many seconds of a chunk are done."""
@@ -53,20 +67,27 @@ class ProgressMeter:
 
     def _report(self) -> None:
         with self._lock:
-            done = sum(COST_OF_SECOND[kind] * value for (kind, _), value in self._done.items())
-            moved_to = done + self._sent_bytes
+            own = sum(COST_OF_SECOND[kind] * value for (kind, _), value in self._done.items())
+            done = own + self._elsewhere
+            moved_to = done + self._sent_bytes + self._looks
         if self._total is None:
             # A browser's WebM does not say how long it is: moving is all that can be told.
             self._progress.report(stage="encoding", percent=FROM_PERCENT, moved_to=moved_to)
             return
         share = min(1.0, done / self._total)
         elapsed = time.monotonic() - self._started
+        fresh = done - self._before
         self._progress.report(
             stage="encoding",
             percent=FROM_PERCENT + (TO_PERCENT - FROM_PERCENT) * share,
-            remaining_seconds=round(elapsed / share * (1 - share), 1) if share else None,
+            remaining_seconds=round(elapsed / fresh * max(0.0, self._total - done), 1) if fresh > 0 else None,
             moved_to=moved_to,
         )
+
+    def _cost_of(self, status: ChunkStatus) -> float:
+        if status.state is ChunkState.DONE:
+            return _cost(status.chunk, self._duration_seconds)
+        return COST_OF_SECOND[status.chunk.kind] * status.done_seconds
 
 
 def _length(chunk: Chunk, duration_seconds: float | None) -> float | None:

@@ -1,8 +1,9 @@
 """What will be done with a source, decided before any of it is done."""
 
+import hashlib
 from dataclasses import dataclass
 
-from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind
+from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind, JobPlan, Variant
 from libs.media.facts import AudioStreamFacts, MediaFacts, VideoStreamFacts
 from libs.media.mp4_index import KeyFrameIndex
 
@@ -87,6 +88,32 @@ def plan_encode(facts: MediaFacts, *, index: KeyFrameIndex | None = None, may_co
         origin_seconds=facts.start_seconds,
         duration_seconds=facts.duration_seconds,
         key_frames_apart_seconds=_gap_seconds(facts, index),
+    )
+
+
+def job_plan(plan: EncodePlan, *, etag: str | None) -> JobPlan:
+    """Return what the job's table and playlists need of a plan. The digest names all that its chunks depend on."""
+    audio = {AUDIO_RENDITION: SEGMENT_SECONDS} if plan.has_audio else {}
+    pictures = {
+        rendition.name: SEGMENT_SECONDS + LONGEST_KEY_FRAME_GAP_SECONDS if rendition.is_copy else SEGMENT_SECONDS
+        for rendition in plan.renditions
+    }
+    return JobPlan(
+        digest=hashlib.sha256(f"{PLAN_VERSION} {etag} {plan!r}".encode()).hexdigest(),
+        variants=tuple(
+            Variant(
+                name=rendition.name,
+                width=rendition.width,
+                height=rendition.height,
+                frames_per_second=rendition.frames_per_second,
+                is_copy=rendition.is_copy,
+            )
+            for rendition in plan.renditions
+        ),
+        target_seconds={**pictures, **audio},
+        has_audio=plan.has_audio,
+        duration_seconds=plan.duration_seconds,
+        chunks=plan.chunks,
     )
 
 

@@ -1,9 +1,11 @@
 """Carrying a package's small files to storage, under the attempt's prefix."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from apps.support.video.domain.chunks import TrackPart
 from apps.support.video.domain.playlists import MASTER_NAME
 
 MEDIA_TYPE = "video/mp4"
@@ -22,6 +24,27 @@ class PackageStorage(Protocol):
     ) -> None: ...
 
     def write_bytes(self, key: str, body: bytes, *, content_type: str) -> None: ...
+
+    def copy(self, source_key: str, target_key: str) -> None: ...
+
+
+def gather_parts(parts: Sequence[TrackPart], *, prefix: str, storage: PackageStorage) -> tuple[TrackPart, ...]:
+    """
+    Return the parts with every object under `prefix`: those of earlier attempts are copied there, within storage.
+
+    So a published prefix holds all that it shows, and whatever else an attempt has left is garbage.
+
+    Raises:
+        ObjectMissing: An earlier attempt's object is gone.
+    """
+    keys = {key for part in parts for key in (part.key, part.init.key)}
+    places = {key: prefix + key.rpartition("/")[2] for key in sorted(keys)}
+    for key, place in places.items():
+        if key != place:
+            storage.copy(key, place)
+    return tuple(
+        replace(part, key=places[part.key], init=replace(part.init, key=places[part.init.key])) for part in parts
+    )
 
 
 def store_files(files: Mapping[str, bytes], *, prefix: str, storage: PackageStorage) -> None:

@@ -1,0 +1,346 @@
+"""
+A chunk's life as the table sees it: claimed, renewed, done, given back or failed.
+
+Every write names the chunk's own attempt, and the job must still be running: whoever has lost either finds zero rows.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from libs.clock import Clock, SystemClock
+
+from ..domain.chunks import (
+    AUDIO_RENDITION,
+    Chunk,
+    ChunkKind,
+    ChunkState,
+    JobPlan,
+    TrackPart,
+    part_from_json,
+    parts_by_rendition,
+    plan_from_json,
+    playable_until,
+)
+from ..domain.contracts import ClaimedJob
+from ..domain.errors import LeaseLost
+from ..domain.lifecycle import JobState
+from ..models import TranscodeChunk, VideoTranscodeJob
+from .sqs_queue import add_wake_up
+from .transcode import claim_of
+
+SYSTEM_CLOCK = SystemClock()
+# A chunk that so many workers did not survive is not given to another one.
+MOST_LOSSES = 3
+# More than these would wait for each other more than they would help.
+MOST_HELPERS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedChunk:
+    """A chunk as its worker sees it. `attempt` is the chunk's own fence; every later write names it."""
+
+    chunk_id: int
+    tenant_id: int
+    job_id: UUID
+    attempt: int
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HelpWanted:
+    """A chunk of a job that another worker holds, and what is needed to do it."""
+
+    claim: ClaimedChunk
+    job: ClaimedJob
+    plan_digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkStatus:
+    """How far a chunk has come."""
+
+    chunk_id: int
+    chunk: Chunk
+    state: ChunkState
+    done_seconds: float
+    cause_code: str
+    cause_detail: str
+    is_files_fault: bool
+    said: str
+
+
+def enter_plan(*, claim: ClaimedJob, plan: JobPlan, clock: Clock = SYSTEM_CLOCK) -> None:
+    """
+    Enter a job's chunks, and wake up helpers for them. Chunks of an earlier attempt stay when they are of this plan.
+
+    Raises:
+        LeaseLost: The job is another's.
+    """
+    now = clock.now()
+    with transaction.atomic():
+        job = _locked_job(claim)
+        chunks = TranscodeChunk.objects.for_tenant(claim.tenant_id).filter(job=job)
+        if job.plan.get("digest") == plan.digest:
+            chunks.filter(state=ChunkState.FAILED).update(
+                state=ChunkState.WAITING, state_changed_at=now, failure_count=0, cause_code="", cause_detail=""
+            )
+        else:
+            chunks.delete()
+            TranscodeChunk.objects.bulk_create(_rows(job, plan, now=now))
+            _update_job(job, plan=plan.to_json(), playable_until_seconds=0.0)
+        waiting = chunks.filter(state=ChunkState.WAITING, kind=ChunkKind.VIDEO).count()
+        for _ in range(min(MOST_HELPERS, waiting - 1)):
+            add_wake_up(job=job, now=now, is_call_for_help=True)
+
+
+def claim_chunk(
+    *,
+    tenant_id: int,
+    job_id: UUID,
+    kinds: Collection[ChunkKind],
+    worker_id: str,
+    lease_seconds: float,
+    clock: Clock = SYSTEM_CLOCK,
+) -> ClaimedChunk | None:
+    """Take the first chunk of a running job that nobody does, or whose worker has gone silent; None: there is none."""
+    now = clock.now()
+    with transaction.atomic():
+        rows = TranscodeChunk.objects.for_tenant(tenant_id).select_for_update(of=("self",), skip_locked=True)
+        free = Q(state=ChunkState.WAITING) | Q(state=ChunkState.RUNNING, lease_until__lt=now)
+        found = rows.filter(free, job_id=job_id, job__state=JobState.RUNNING, kind__in=list(kinds)).order_by("position")
+        for row in found:
+            losses = row.failure_count + (row.state == ChunkState.RUNNING)
+            row.attempt_count, row.failure_count, row.state_changed_at = row.attempt_count + 1, losses, now
+            if losses >= MOST_LOSSES:
+                _give_up(row)
+                continue
+            row.state, row.worker_id = ChunkState.RUNNING, worker_id
+            row.lease_until = now + timedelta(seconds=lease_seconds)
+            row.parts, row.done_seconds = [], 0.0
+            row.save()
+            return _claimed(row)
+    return None
+
+
+def claim_help(*, worker_id: str, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> HelpWanted | None:
+    """Take a chunk of the job that has been running longest and has one to spare; None: nobody needs help."""
+    waiting = TranscodeChunk.objects.across_tenants().filter(state=ChunkState.WAITING, job__state=JobState.RUNNING)
+    jobs = waiting.order_by("job__started_at").values_list("tenant_id", "job_id").distinct()
+    for tenant_id, job_id in dict.fromkeys(jobs[:20]):
+        claim = claim_chunk(
+            tenant_id=tenant_id,
+            job_id=job_id,
+            kinds=list(ChunkKind),
+            worker_id=worker_id,
+            lease_seconds=lease_seconds,
+            clock=clock,
+        )
+        if claim is not None:
+            job = VideoTranscodeJob.objects.for_tenant(tenant_id).get(pk=job_id)
+            return HelpWanted(claim=claim, job=claim_of(job), plan_digest=job.plan.get("digest", ""))
+    return None
+
+
+def renew_chunk(*, claim: ClaimedChunk, done_seconds: float, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+    """
+    Move a chunk's lease on, and record how far it has come.
+
+    Raises:
+        LeaseLost: The chunk is another's, or its job has ended.
+    """
+    now = clock.now()
+    _update(claim, done_seconds=done_seconds, lease_until=now + timedelta(seconds=lease_seconds))
+
+
+def record_part(*, claim: ClaimedChunk, part: TrackPart) -> None:
+    """
+    Enter a part that is in storage, of a chunk that goes on.
+
+    Raises:
+        LeaseLost: The chunk is another's, or its job has ended.
+    """
+    with transaction.atomic():
+        job = _running_job(claim)
+        row = _own_rows(claim).first()
+        if row is None:
+            raise _lost(claim)
+        _update(claim, parts=[*row.parts, part.to_json()])
+        _move_playable(job)
+
+
+def finish_chunk(*, claim: ClaimedChunk, parts: Sequence[TrackPart], said: str, clock: Clock = SYSTEM_CLOCK) -> None:
+    """
+    Enter that a chunk is done, with all its parts.
+
+    Raises:
+        LeaseLost: The chunk is another's, or its job has ended. What was written is garbage.
+    """
+    with transaction.atomic():
+        job = _running_job(claim)
+        _update(
+            claim,
+            state=ChunkState.DONE,
+            state_changed_at=clock.now(),
+            lease_until=None,
+            parts=[part.to_json() for part in parts],
+            said=said[-2000:],
+        )
+        _move_playable(job)
+
+
+def release_chunk(*, claim: ClaimedChunk, has_failed: bool = False, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Give a chunk back at once, counting a failure or not. Nothing happens when it is another's already."""
+    _own_rows(claim).update(
+        state=ChunkState.WAITING,
+        state_changed_at=clock.now(),
+        lease_until=None,
+        failure_count=F("failure_count") + int(has_failed),
+    )
+
+
+def discard_plan(*, claim: ClaimedJob) -> None:
+    """
+    Forget a job's chunks: what they have written is not there any more.
+
+    Raises:
+        LeaseLost: The job is another's.
+    """
+    with transaction.atomic():
+        job = _locked_job(claim)
+        TranscodeChunk.objects.for_tenant(claim.tenant_id).filter(job=job).delete()
+        _update_job(job, plan={}, playable_until_seconds=0.0)
+
+
+def fail_chunk(
+    *, claim: ClaimedChunk, cause_code: str, detail: str, is_files_fault: bool, clock: Clock = SYSTEM_CLOCK
+) -> None:
+    """Leave a chunk to the job's own worker to end the attempt with. Nothing happens when it is another's already."""
+    _own_rows(claim).update(
+        state=ChunkState.FAILED,
+        state_changed_at=clock.now(),
+        lease_until=None,
+        cause_code=cause_code,
+        cause_detail=detail[-1000:],
+        is_files_fault=is_files_fault,
+    )
+
+
+def chunk_statuses(*, tenant_id: int, job_id: UUID) -> list[ChunkStatus]:
+    """Return how far a job's chunks have come, in order."""
+    rows = TranscodeChunk.objects.for_tenant(tenant_id).filter(job_id=job_id).defer("parts").order_by("position")
+    return [
+        ChunkStatus(
+            chunk_id=row.pk,
+            chunk=_chunk(row),
+            state=ChunkState(row.state),
+            done_seconds=row.done_seconds,
+            cause_code=row.cause_code,
+            cause_detail=row.cause_detail,
+            is_files_fault=row.is_files_fault,
+            said=row.said,
+        )
+        for row in rows
+    ]
+
+
+def parts_of_job(*, tenant_id: int, job_id: UUID) -> tuple[TrackPart, ...]:
+    """Return all that a job has in storage."""
+    rows = TranscodeChunk.objects.for_tenant(tenant_id).filter(job_id=job_id)
+    return tuple(part_from_json(fields) for parts in rows.values_list("parts", flat=True) for fields in parts)
+
+
+def _locked_job(claim: ClaimedJob) -> VideoTranscodeJob:
+    jobs = VideoTranscodeJob.objects.for_tenant(claim.tenant_id).select_for_update(of=("self",))
+    job = jobs.filter(pk=claim.job_id, state=JobState.RUNNING, attempt_count=claim.attempt).first()
+    if job is None:
+        raise LeaseLost(f"job {claim.job_id}, attempt {claim.attempt}")
+    return job
+
+
+def _rows(job: VideoTranscodeJob, plan: JobPlan, *, now: datetime) -> list[TranscodeChunk]:
+    return [
+        TranscodeChunk(
+            tenant_id=job.tenant_id,
+            job=job,
+            position=position,
+            kind=chunk.kind,
+            number=chunk.number,
+            start_seconds=chunk.start_seconds,
+            end_seconds=chunk.end_seconds,
+            renditions=list(chunk.renditions),
+            state_changed_at=now,
+        )
+        for position, chunk in enumerate(plan.chunks)
+    ]
+
+
+def _give_up(row: TranscodeChunk) -> None:
+    row.state, row.lease_until = ChunkState.FAILED, None
+    row.cause_code = "POISON_WORKER_CRASH"
+    row.cause_detail = f"{row.failure_count} workers did not survive chunk {row.position}"
+    row.save()
+
+
+def _chunk(row: TranscodeChunk) -> Chunk:
+    return Chunk(
+        kind=ChunkKind(row.kind),
+        number=row.number,
+        start_seconds=row.start_seconds,
+        end_seconds=row.end_seconds,
+        renditions=tuple(row.renditions),
+    )
+
+
+def _claimed(row: TranscodeChunk) -> ClaimedChunk:
+    return ClaimedChunk(
+        chunk_id=row.pk,
+        tenant_id=row.tenant_id,
+        job_id=row.job_id,
+        attempt=row.attempt_count,
+        chunk=_chunk(row),
+    )
+
+
+def _own_rows(claim: ClaimedChunk) -> "QuerySet[TranscodeChunk]":
+    return TranscodeChunk.objects.for_tenant(claim.tenant_id).filter(
+        pk=claim.chunk_id, state=ChunkState.RUNNING, attempt_count=claim.attempt, job__state=JobState.RUNNING
+    )
+
+
+def _update(claim: ClaimedChunk, **fields: object) -> None:
+    if _own_rows(claim).update(**fields) == 0:
+        raise _lost(claim)
+
+
+def _lost(claim: ClaimedChunk) -> LeaseLost:
+    return LeaseLost(f"chunk {claim.chunk_id} of job {claim.job_id}, attempt {claim.attempt}")
+
+
+def _running_job(claim: ClaimedChunk) -> VideoTranscodeJob:
+    """Return the chunk's job, locked. Whoever locks both locks the job first."""
+    jobs = VideoTranscodeJob.objects.for_tenant(claim.tenant_id).select_for_update(of=("self",))
+    job = jobs.filter(pk=claim.job_id, state=JobState.RUNNING).first()
+    if job is None:
+        raise _lost(claim)
+    return job
+
+
+def _update_job(job: VideoTranscodeJob, **fields: object) -> None:
+    VideoTranscodeJob.objects.for_tenant(job.tenant_id).filter(pk=job.pk).update(**fields)
+
+
+def _move_playable(job: VideoTranscodeJob) -> None:
+    """Record how far the video can be watched, now that something has been added."""
+    chunks = TranscodeChunk.objects.for_tenant(job.tenant_id).filter(job=job)
+    sound = [state for kind, state in chunks.values_list("kind", "state") if kind == ChunkKind.AUDIO]
+    tracks = parts_by_rendition(parts_of_job(tenant_id=job.tenant_id, job_id=job.pk))
+    has_all_sound = bool(sound) and all(state == ChunkState.DONE for state in sound)
+    until = playable_until(
+        tracks, plan=plan_from_json(job.plan), is_sound_done=has_all_sound and AUDIO_RENDITION in tracks
+    )
+    _update_job(job, playable_until_seconds=round(until, 3))

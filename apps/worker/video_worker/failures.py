@@ -1,0 +1,53 @@
+"""What can go wrong with an attempt or a chunk, and whose fault it is."""
+
+from dataclasses import dataclass
+
+from libs.media.facts import MediaRejected
+from libs.media.ffmpeg import EncodeFailed
+from libs.media.ffprobe import ProbeCrashed, ProbeTimeout, SourceChanged, SourceGone, SourceUnreadable
+from libs.media.process import ProcessDeadlinePassed, ProcessStalled
+from libs.s3_client.client import StorageError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why an attempt ended without a package. `is_final`: the file's fault, trying again cannot help."""
+
+    cause_code: str
+    detail: str
+    is_final: bool
+
+
+ATTEMPT_FAILURES = (
+    MediaRejected,
+    EncodeFailed,
+    ProbeTimeout,
+    ProbeCrashed,
+    SourceUnreadable,
+    StorageError,
+    ProcessStalled,
+    ProcessDeadlinePassed,
+    OSError,
+)
+
+_CAUSE_OF: tuple[tuple[type[Exception], str, bool], ...] = (
+    (ProbeTimeout, "PROBE_TIMEOUT", False),
+    (ProbeCrashed, "ENCODER_CRASH", False),
+    (SourceChanged, "UPLOAD_OVERWRITTEN", True),
+    (SourceGone, "SOURCE_GONE", True),
+    (SourceUnreadable, "STORAGE_UNAVAILABLE", False),
+    (StorageError, "OUTPUT_UPLOAD_FAILED", False),
+    (ProcessStalled, "ENCODER_STALLED", False),
+    (ProcessDeadlinePassed, "ENCODE_DEADLINE", False),
+    (OSError, "WORKER_DISK_FULL", False),
+)
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return the cause in the catalogue's words."""
+    if isinstance(error, MediaRejected):
+        return Failure(cause_code=error.cause_code, detail=error.detail, is_final=True)
+    if isinstance(error, EncodeFailed):
+        return Failure(cause_code=error.cause_code, detail=error.detail, is_final=error.is_files_fault)
+    cause_code, is_final = next((code, final) for kind, code, final in _CAUSE_OF if isinstance(error, kind))
+    return Failure(cause_code=cause_code, detail=str(error)[:1000], is_final=is_final)
