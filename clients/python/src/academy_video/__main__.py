@@ -1,0 +1,5 @@
+"""`python -m academy_video`"""
+
+from .cli import main
+
+raise SystemExit(main())
