@@ -4,6 +4,9 @@ import http.client
 import urllib.error
 import urllib.request
 
+# Boxes are read a few bytes at a time and lie together: one round trip to storage costs more than these bytes.
+READ_AHEAD_BYTES = 16 * 1024
+
 
 class SourceUnreadable(Exception):
     """Storage did not hand out the bytes. Nothing is known of the file."""
@@ -29,6 +32,8 @@ class HttpSource:
         self._etag = if_match_etag
         self._timeout_seconds = timeout_seconds
         self.size_bytes = 0
+        self._ahead = b""
+        self._ahead_offset = 0
 
     def read(self, offset: int, length: int) -> bytes:
         """
@@ -37,6 +42,15 @@ class HttpSource:
         Raises:
             SourceUnreadable: Storage failed; `SourceChanged` and `SourceGone` say more.
         """
+        if length > READ_AHEAD_BYTES:
+            return self._fetch(offset, length)
+        start = offset - self._ahead_offset
+        is_known = start >= 0 and start + length <= len(self._ahead)
+        if not is_known:
+            self._ahead, self._ahead_offset, start = self._fetch(offset, READ_AHEAD_BYTES), offset, 0
+        return self._ahead[start : start + length]
+
+    def _fetch(self, offset: int, length: int) -> bytes:
         headers = {"Range": f"bytes={offset}-{offset + length - 1}"}
         if self._etag:
             headers["If-Match"] = f'"{self._etag}"'
