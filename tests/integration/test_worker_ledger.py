@@ -14,6 +14,7 @@ from apps.support.video.domain.chunks import (
     Chunk,
     ChunkKind,
     ChunkState,
+    ClaimedChunk,
     InitSpan,
     JobPlan,
     Segment,
@@ -24,8 +25,8 @@ from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage
 from apps.support.video.domain.errors import LeaseLost
 from apps.support.video.models import TranscodeChunk, VideoTranscodeJob
 from apps.support.video.services import chunks
-from apps.support.video.services.chunks import MOST_HELPERS, MOST_LOSSES, ClaimedChunk
-from apps.worker.video_worker.video.ledger import TableLedger
+from apps.support.video.services.chunks import MOST_HELPERS, MOST_LOSSES
+from apps.worker.video_worker.table_ledger import TableLedger
 from libs.clock import SystemClock
 from tests.support.videos import Pipeline
 

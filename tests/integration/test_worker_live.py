@@ -14,6 +14,7 @@ from apps.support.video import wiring
 from apps.support.video.domain.chunks import (
     Chunk,
     ChunkKind,
+    ClaimedChunk,
     InitSpan,
     JobPlan,
     Segment,
@@ -24,7 +25,6 @@ from apps.support.video.domain.chunks import (
 from apps.support.video.domain.contracts import ClaimedJob
 from apps.support.video.models import Video, VideoTranscodeJob
 from apps.support.video.services import chunks
-from apps.support.video.services.chunks import ClaimedChunk
 from apps.worker.video_worker.video.processor import package_playlists
 from libs.clock import SystemClock
 from tests.support.api import Api

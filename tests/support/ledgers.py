@@ -6,9 +6,8 @@ import uuid
 from collections.abc import Collection, Sequence
 from threading import Lock
 
-from apps.support.video.domain.chunks import Chunk, ChunkKind, ChunkState, JobPlan, TrackPart
+from apps.support.video.domain.chunks import Chunk, ChunkKind, ChunkState, ChunkStatus, ClaimedChunk, JobPlan, TrackPart
 from apps.support.video.domain.contracts import ClaimedJob
-from apps.support.video.services.chunks import ChunkStatus, ClaimedChunk
 from apps.worker.video_worker.video.ledger import ChunkTicket
 
 

@@ -26,7 +26,8 @@ from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMess
 from .database import persistently
 from .failures import ATTEMPT_FAILURES, Failure, failure_of
 from .lease import LeaseKeeper, ProgressReporter
-from .video.ledger import ChunkLedger, TableLedger
+from .table_ledger import TableLedger
+from .video.ledger import ChunkLedger
 
 log = structlog.get_logger(__name__)
 

@@ -18,8 +18,9 @@ from libs.media.process import ProcessAborted
 from .database import persistently
 from .failures import ATTEMPT_FAILURES, failure_of
 from .lease import LeaseKeeper
+from .table_ledger import TableLedger
 from .video.encoder import Source
-from .video.ledger import ChunkTicket, TableLedger
+from .video.ledger import ChunkTicket
 from .video.meter import ProgressMeter
 from .video.planner import job_plan
 from .video.workshop import Workshop

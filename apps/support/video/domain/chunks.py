@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 AUDIO_RENDITION = "audio"
 # A joint may be as wide as the longest frame: screen recordings show one for seconds. A missing chunk is longer.
@@ -46,6 +47,31 @@ class Chunk:
     def is_whole(self) -> bool:
         """Tell whether it is the source from start to end."""
         return self.number == 0 and self.end_seconds is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedChunk:
+    """A chunk as its worker sees it. `attempt` is the chunk's own fence; every later write names it."""
+
+    chunk_id: int
+    tenant_id: int
+    job_id: UUID
+    attempt: int
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkStatus:
+    """How far a chunk has come."""
+
+    chunk_id: int
+    chunk: Chunk
+    state: ChunkState
+    done_seconds: float
+    cause_code: str
+    cause_detail: str
+    is_files_fault: bool
+    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,8 @@ from ..domain.chunks import (
     Chunk,
     ChunkKind,
     ChunkState,
+    ChunkStatus,
+    ClaimedChunk,
     JobPlan,
     TrackPart,
     part_from_json,
@@ -41,37 +43,12 @@ MOST_HELPERS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ClaimedChunk:
-    """A chunk as its worker sees it. `attempt` is the chunk's own fence; every later write names it."""
-
-    chunk_id: int
-    tenant_id: int
-    job_id: UUID
-    attempt: int
-    chunk: Chunk
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class HelpWanted:
     """A chunk of a job that another worker holds, and what is needed to do it."""
 
     claim: ClaimedChunk
     job: ClaimedJob
     plan_digest: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkStatus:
-    """How far a chunk has come."""
-
-    chunk_id: int
-    chunk: Chunk
-    state: ChunkState
-    done_seconds: float
-    cause_code: str
-    cause_detail: str
-    is_files_fault: bool
-    said: str
 
 
 def enter_plan(*, claim: ClaimedJob, plan: JobPlan, clock: Clock = SYSTEM_CLOCK) -> None:

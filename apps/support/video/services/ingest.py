@@ -105,24 +105,15 @@ def init_upload(
         created_at=now,
         created_by_id=created_by_id,
     )
-    upload = _open_upload(
-        VideoUpload(
-            video_id=video.pk,
-            tenant=tenant,
-            filename=filename,
-            content_type=bound_type,
-            size_bytes=size_bytes,
-            checksum_crc64nvme=checksum_crc64nvme,
-        ),
-        storage=storage,
-        now=now,
+    upload = VideoUpload(
+        video_id=video.pk,
+        tenant=tenant,
+        filename=filename,
+        content_type=bound_type,
+        size_bytes=size_bytes,
+        checksum_crc64nvme=checksum_crc64nvme,
     )
-    try:
-        _insert(video, upload, limits=limits, actor=actor, now=now)
-    except QuotaExceeded:
-        discard_parts(upload, storage=storage)
-        raise
-    return sign_ticket(upload, storage=storage, now=now)
+    return _begin(video, upload, limits=limits, storage=storage, actor=actor, now=now)
 
 
 def refresh_upload_url(*, tenant: Tenant, video_id: int, storage: ObjectStorage, clock: Clock) -> UploadTicket:
@@ -203,9 +194,7 @@ def complete_upload(
     upload = get_upload(tenant=tenant, video_id=video_id)
     if upload.state not in {UploadState.PENDING, UploadState.EXPIRED}:
         return _send_again(upload, queue=queue)
-    checksum = _announced_checksum(upload, checksum_crc64nvme)
-    assemble(upload, storage=storage, checksum=checksum)
-    head = _head_whole_object(upload, storage=storage, checksum=checksum)
+    head = _whole_object(upload, storage=storage, checksum=_announced_checksum(upload, checksum_crc64nvme))
     url = _sign_source_url(upload, storage=storage)
     verdict = verify_source(
         url=url, etag=head.etag, prober=prober, video_id=video_id, longest_seconds=limits_of(tenant).duration_seconds
@@ -240,7 +229,19 @@ def _next_video_id() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _open_upload(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) -> VideoUpload:
+def _begin(
+    video: Video, upload: VideoUpload, *, limits: Limits, storage: ObjectStorage, actor: str, now: datetime
+) -> UploadTicket:
+    _open_upload(upload, storage=storage, now=now)
+    try:
+        _insert(video, upload, limits=limits, actor=actor, now=now)
+    except QuotaExceeded:
+        discard_parts(upload, storage=storage)
+        raise
+    return sign_ticket(upload, storage=storage, now=now)
+
+
+def _open_upload(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) -> None:
     """Decide where and how the bytes go, and open the way in storage if they go in parts. The row is not saved."""
     upload.state = UploadState.PENDING
     upload.file_key = source_key(
@@ -251,7 +252,6 @@ def _open_upload(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) 
     upload.deadline_at = now + timedelta(seconds=settings.VIDEO_UPLOAD_DEADLINE_SECONDS)
     if upload.size_bytes >= settings.VIDEO_MULTIPART_THRESHOLD_BYTES:
         _open_multipart(upload, storage=storage, now=now)
-    return upload
 
 
 def _open_multipart(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) -> None:
@@ -298,7 +298,9 @@ def _announced_checksum(upload: VideoUpload, given: str) -> str:
     return known or given
 
 
-def _head_whole_object(upload: VideoUpload, *, storage: ObjectStorage, checksum: str) -> ObjectHead:
+def _whole_object(upload: VideoUpload, *, storage: ObjectStorage, checksum: str) -> ObjectHead:
+    """Return the facts of the object that an upload has become, after making one of its parts."""
+    assemble(upload, storage=storage, checksum=checksum)
     with translated_storage_errors():
         head = storage.head(upload.file_key)
     if head.size_bytes == 0:

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from threading import Lock
 
-from apps.support.video.domain.chunks import Chunk, ChunkKind, ChunkState
-from apps.support.video.services.chunks import ChunkStatus
+from apps.support.video.domain.chunks import Chunk, ChunkKind, ChunkState, ChunkStatus
 
 from ..lease import ProgressReporter
 from .planner import EncodePlan

@@ -83,7 +83,7 @@ def plan_encode(facts: MediaFacts, *, index: KeyFrameIndex | None = None, may_co
         renditions=renditions,
         chunks=_chunks(facts, renditions=renditions, index=index),
         has_audio=facts.audio is not None,
-        copies_audio=copies and facts.audio is not None and can_copy_audio(facts.audio),
+        copies_audio=may_copy and index is not None and facts.audio is not None and can_copy_audio(facts.audio),
         halves_frame_rate=halves,
         origin_seconds=facts.start_seconds,
         duration_seconds=facts.duration_seconds,

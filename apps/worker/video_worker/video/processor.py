@@ -5,10 +5,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from threading import Event
 
-from apps.support.video.domain.chunks import ChunkKind, ChunkState, JobPlan, TrackPart, parts_by_rendition
+from apps.support.video.domain.chunks import ChunkKind, ChunkState, ChunkStatus, JobPlan, TrackPart, parts_by_rendition
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeOutput
 from apps.support.video.domain.playlists import MASTER_NAME, master_playlist, media_playlist, playlist_name
-from apps.support.video.services.chunks import ChunkStatus
 from libs.media.ffmpeg import EncodeFailed, decoding_failed
 from libs.media.process import ProcessAborted
 from libs.s3_client.client import ObjectMissing
