@@ -47,6 +47,7 @@ STATUS_OF: Mapping[str, int] = {
     "service_unavailable": 503,
     # The pipeline.
     "invalid_part_numbers": 400,
+    "invalid_part_checksums": 400,
     "invalid_status": 409,
     "source_not_found_or_empty": 409,
     "upload_incomplete": 409,

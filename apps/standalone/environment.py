@@ -63,6 +63,7 @@ def process_environment(
         "S3_BUCKET": BUCKET,
         "S3_ACCESS_KEY_ID": credentials.aws_access_key_id,
         "S3_SECRET_ACCESS_KEY": credentials.aws_secret_access_key,
+        "S3_CHECKSUM_ALGORITHM": variables.get("S3_CHECKSUM_ALGORITHM", ""),
         "SQS_ENDPOINT_URL": f"http://127.0.0.1:{ports.sqs}",
         "SQS_REGION": sqs.REGION,
         "AWS_ACCESS_KEY_ID": credentials.aws_access_key_id,

@@ -1,6 +1,6 @@
 """S3, R2, or a server that speaks their protocol."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +10,7 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from .checksums import Checksum, checksum_header, checksum_param, whole_checksums
 from .errors import (
     ChecksumMismatch,
     MultipartUploadMissing,
@@ -19,7 +20,7 @@ from .errors import (
     StorageUnavailable,
     translated,
 )
-from .multipart import CRC64NVME_HEADER, MultipartOperations, OpenMultipartUpload, StoredPart
+from .multipart import MultipartOperations, OpenMultipartUpload, StoredPart
 from .provision import cors_rules, lifecycle_rules
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
 
 __all__ = [
-    "CRC64NVME_HEADER",
+    "Checksum",
     "ChecksumMismatch",
     "MultipartUploadMissing",
     "ObjectEntry",
@@ -39,6 +40,7 @@ __all__ = [
     "StorageError",
     "StorageUnavailable",
     "StoredPart",
+    "checksum_header",
 ]
 
 Answer = TypeVar("Answer")
@@ -48,12 +50,12 @@ _DELETE_BATCH_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectHead:
-    """Facts of one stored object. The ETag is without its quotes; the checksum is of the whole object, if known."""
+    """Facts of one stored object. The ETag is without its quotes; checksums of the whole object, by algorithm."""
 
     size_bytes: int
     etag: str
     content_type: str
-    checksum_crc64nvme: str | None
+    checksums: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class S3Storage(MultipartOperations):
     Args:
         endpoint_url: None for AWS itself; custom endpoints are addressed by path.
         public_endpoint_url: What URLs for browsers are signed for, when they reach storage under another name.
-        checksums: Whether the store knows CRC64NVME checksums, as S3, R2 and SeaweedFS do.
+        checksum_algorithm: What the store checks: "CRC64NVME" as S3, R2 and SeaweedFS do, "CRC32", or None.
 
     Source:
         https://docs.aws.amazon.com/AmazonS3/latest/API/Welcome.html
@@ -86,13 +88,13 @@ class S3Storage(MultipartOperations):
         secret_access_key: str,
         endpoint_url: str | None = None,
         public_endpoint_url: str | None = None,
-        checksums: bool = True,
+        checksum_algorithm: str | None = "CRC64NVME",
         connect_timeout_seconds: float = 3.0,
         read_timeout_seconds: float = 20.0,
         attempts: int = 3,
     ) -> None:
         self.bucket = bucket
-        self.checksums = checksums
+        self.checksum_algorithm = checksum_algorithm
         self._region = region
         self._access_key_id = access_key_id
         self._secret_access_key = secret_access_key
@@ -117,7 +119,7 @@ class S3Storage(MultipartOperations):
             size_bytes=answer["ContentLength"],
             etag=answer["ETag"].strip('"'),
             content_type=answer.get("ContentType", ""),
-            checksum_crc64nvme=answer.get("ChecksumCRC64NVME"),
+            checksums=whole_checksums(answer),
         )
 
     def read_bytes(self, key: str) -> bytes:
@@ -187,12 +189,12 @@ class S3Storage(MultipartOperations):
         content_type: str,
         size_bytes: int,
         expires_seconds: float,
-        checksum_crc64nvme: str | None = None,
+        checksum: Checksum | None = None,
     ) -> str:
         """
         Return a URL for one PUT by a browser of exactly this type and length, refused (412) when the object exists.
 
-        With a checksum (base64) the PUT must carry the header `x-amz-checksum-crc64nvme`, and other bytes are refused.
+        With a checksum the PUT must carry it in its header (`checksum_header`), and other bytes are refused.
 
         Source:
             https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
@@ -203,9 +205,8 @@ class S3Storage(MultipartOperations):
             "ContentType": content_type,
             "ContentLength": size_bytes,
             "IfNoneMatch": "*",
+            **checksum_param(checksum),
         }
-        if checksum_crc64nvme is not None and self.checksums:
-            params["ChecksumCRC64NVME"] = checksum_crc64nvme
         return self._presign_public("put_object", params, expires_seconds)
 
     def provision(self, *, allowed_origins: list[str], abort_after_days: int) -> None:

@@ -1,10 +1,11 @@
 """Objects that arrive in parts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .checksums import Checksum, checksum_param, whole_checksums
 from .errors import MultipartUploadMissing
 
 if TYPE_CHECKING:
@@ -12,17 +13,15 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 
-CRC64NVME_HEADER = "x-amz-checksum-crc64nvme"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPart:
-    """A part that storage has. `checksum_crc64nvme` is None where the store does not list checksums."""
+    """A part that storage has. `checksums` are by algorithm, and none where the store does not list them."""
 
     part_number: int
     size_bytes: int
     etag: str
-    checksum_crc64nvme: str | None
+    checksums: Mapping[str, str]
     modified_at: datetime
 
 
@@ -39,25 +38,20 @@ class MultipartOperations:
     """The part of `S3Storage` that deals in parts. Raises the errors of `errors` and nothing else."""
 
     bucket: str
-    checksums: bool
-
-    @property
-    def checksum_algorithm(self) -> str | None:
-        """Return the name of the checksums that this store does, if any."""
-        return "CRC64NVME" if self.checksums else None
+    checksum_algorithm: str | None
 
     def create_multipart(self, key: str, *, content_type: str) -> str:
         """
         Begin a multipart upload and return its id.
 
-        Where the store does checksums, it adds up the parts' CRC64NVMEs to the one of the whole object.
+        Where the store does checksums, it adds up the parts' ones to the one of the whole object.
 
         Source:
             https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
         """
         options: dict[str, Any] = {}
-        if self.checksums:
-            options = {"ChecksumAlgorithm": "CRC64NVME", "ChecksumType": "FULL_OBJECT"}
+        if self.checksum_algorithm:
+            options = {"ChecksumAlgorithm": self.checksum_algorithm, "ChecksumType": "FULL_OBJECT"}
         answer = self._call(
             lambda s3: s3.create_multipart_upload(Bucket=self.bucket, Key=key, ContentType=content_type, **options)
         )
@@ -70,7 +64,7 @@ class MultipartOperations:
         upload_id: str,
         part_number: int,
         size_bytes: int,
-        checksum_crc64nvme: str | None,
+        checksum: Checksum | None,
         expires_seconds: float,
     ) -> str:
         """Return a URL for one PUT by a browser of one part of exactly this length, and of this checksum if given."""
@@ -80,9 +74,8 @@ class MultipartOperations:
             "UploadId": upload_id,
             "PartNumber": part_number,
             "ContentLength": size_bytes,
+            **checksum_param(checksum),
         }
-        if checksum_crc64nvme is not None and self.checksums:
-            params["ChecksumCRC64NVME"] = checksum_crc64nvme
         return self._presign_public("upload_part", params, expires_seconds)
 
     def list_parts(self, key: str, *, upload_id: str) -> list[StoredPart]:
@@ -103,21 +96,21 @@ class MultipartOperations:
             marker = following
 
     def complete_multipart(
-        self, key: str, *, upload_id: str, parts: Sequence[StoredPart], checksum_crc64nvme: str | None
+        self, key: str, *, upload_id: str, parts: Sequence[StoredPart], checksum: Checksum | None
     ) -> None:
         """
         Make one object of the parts.
 
         Args:
-            checksum_crc64nvme: Of the whole object; storage then refuses parts that do not add up to it.
+            checksum: Of the whole object; storage then refuses parts that do not add up to it.
 
         Raises:
             MultipartUploadMissing: Completed before, or aborted.
             ChecksumMismatch: The parts are another file's. They stay, and can be sent again.
         """
         options: dict[str, Any] = {}
-        if checksum_crc64nvme and self.checksums:
-            options = {"ChecksumCRC64NVME": checksum_crc64nvme, "ChecksumType": "FULL_OBJECT"}
+        if checksum:
+            options = {**checksum_param(checksum), "ChecksumType": "FULL_OBJECT"}
         entries: list[Any] = [_completed_part(part) for part in parts]
         self._call(
             lambda s3: s3.complete_multipart_upload(
@@ -180,11 +173,11 @@ def _stored_part(entry: Any) -> StoredPart:
         part_number=entry["PartNumber"],
         size_bytes=entry["Size"],
         etag=entry["ETag"].strip('"'),
-        checksum_crc64nvme=entry.get("ChecksumCRC64NVME"),
+        checksums=whole_checksums(entry),
         modified_at=entry["LastModified"],
     )
 
 
 def _completed_part(part: StoredPart) -> dict[str, object]:
     entry: dict[str, object] = {"PartNumber": part.part_number, "ETag": f'"{part.etag}"'}
-    return entry | ({"ChecksumCRC64NVME": part.checksum_crc64nvme} if part.checksum_crc64nvme else {})
+    return entry | {f"Checksum{algorithm}": value for algorithm, value in part.checksums.items()}

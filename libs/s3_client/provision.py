@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from .checksums import ALGORITHMS, checksum_header
+
 _ABORT_RULE_ID = "academy-video-abort-stale-uploads"
 
 
@@ -12,7 +14,7 @@ def cors_rules(allowed_origins: list[str]) -> list[dict[str, Any]]:
             "AllowedOrigins": allowed_origins,
             "AllowedMethods": ["GET", "HEAD", "PUT"],
             "AllowedHeaders": ["*"],
-            "ExposeHeaders": ["ETag", "Content-Length", "Content-Range", "x-amz-checksum-crc64nvme"],
+            "ExposeHeaders": ["ETag", "Content-Length", "Content-Range", *map(checksum_header, ALGORITHMS)],
             "MaxAgeSeconds": 3600,
         }
     ]

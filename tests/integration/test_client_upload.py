@@ -23,7 +23,7 @@ from apps.core.models import SCOPE_VIDEOS_READ, Tenant, TenantLimits
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import Video, VideoUpload
-from tests.support.parts import MIB, PART_BYTES, crc, large_clip
+from tests.support.parts import MIB, PART_BYTES, crc, crc32, large_clip
 from tests.support.server import ApiServer
 from tests.support.video_files import clip, sound_only
 from tests.support.waiting import wait_until
@@ -115,7 +115,7 @@ class TestUpload:
         assert sorted(put.part_number for put in wire.puts) == list(range(1, PARTS + 1))
         upload = only_upload()
         head = wiring.storage().head(upload.file_key)
-        assert head.checksum_crc64nvme == upload.checksum_crc64nvme == crc(lecture.read_bytes())
+        assert head.checksums["CRC64NVME"] == upload.checksum_value == crc(lecture.read_bytes())
         assert (upload.video.title, upload.video.session) == ("1강 오리엔테이션", "봄 학기")
 
     def test_small_files_go_with_one_put_each(
@@ -158,13 +158,22 @@ class TestBadLine:
         outcome = upload_file(api, lecture)
         assert [put.try_number for put in wire.puts if put.part_number == 3] == [1, 2]
         assert outcome.sent_bytes == SIZE_BYTES + PART_BYTES
-        assert wiring.storage().head(only_upload().file_key).checksum_crc64nvme == crc(lecture.read_bytes())
+        assert wiring.storage().head(only_upload().file_key).checksums["CRC64NVME"] == crc(lecture.read_bytes())
+
+    def test_where_storage_knows_only_crc32_they_are_noticed_too(
+        self, wire: Wire, lecture: Path, api: Api, settings: Settings
+    ) -> None:
+        settings.S3_CHECKSUM_ALGORITHM = "CRC32"
+        wiring.storage.cache_clear()
+        self.fate(wire, lambda put: "damage" if (put.part_number, put.try_number) == (3, 1) else "pass")
+        assert upload_file(api, lecture).sent_bytes == SIZE_BYTES + PART_BYTES
+        assert wiring.storage().head(only_upload().file_key).checksums == {"CRC32": crc32(lecture.read_bytes())}
 
     def test_a_small_file_that_was_damaged_is_sent_again(self, wire: Wire, tmp_path: Path, api: Api) -> None:
         self.fate(wire, lambda put: "damage" if put.try_number == 1 else "pass")
         upload_file(api, small(tmp_path))
         assert len(wire.puts) == 2
-        assert wiring.storage().head(only_upload().file_key).checksum_crc64nvme == crc(clip())
+        assert wiring.storage().head(only_upload().file_key).checksums["CRC64NVME"] == crc(clip())
 
     @pytest.mark.parametrize("fate", ["cut", "503", "429", "403"])
     def test_what_fails_once_is_tried_again(self, wire: Wire, lecture: Path, api: Api, fate: str) -> None:

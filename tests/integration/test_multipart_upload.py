@@ -10,7 +10,7 @@ import httpx
 import pytest
 from django.conf import settings
 from django.db import connections
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.core.models import Tenant
 from apps.standalone.engine_runner import EngineRunner
@@ -23,12 +23,13 @@ from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted
 from apps.support.video.services.ingest import init_upload
 from apps.support.video.services.multipart import assemble
 from libs.clock import FixedClock, SystemClock
-from libs.s3_client.client import CRC64NVME_HEADER, S3Storage
+from libs.s3_client.client import S3Storage
 from tests.support.api import Api, nothing_changes, stored_keys, upload_fields
 from tests.support.parts import (
     MIB,
     PART_BYTES,
     crc,
+    crc32,
     large_clip,
     let_the_second_pass,
     numbers_of,
@@ -41,6 +42,8 @@ from tests.support.queue import purge_queue, waiting_bodies
 
 pytestmark = pytest.mark.django_db
 
+CRC64NVME_HEADER = "x-amz-checksum-crc64nvme"
+CRC32_HEADER = "x-amz-checksum-crc32"
 SIZE_BYTES = 17 * MIB
 NUMBERS = [1, 2, 3]
 
@@ -140,13 +143,14 @@ class TestInit:
         assert httpx.put(ticket["upload_url"], content=body, headers=headers, trust_env=False).status_code == 200
         assert api.complete(ticket["video"]["id"]).status_code == 200
 
-    @pytest.mark.parametrize("checksum", ["", None, 7, "x", "AAAAAAAAAAA", "AAAAAAAAAAAA", "AAAAAAAA", "한" * 12])
-    def test_what_is_no_checksum_is_refused(self, api: Api, checksum: object) -> None:
-        answer = api.post("upload/init/", upload_fields(checksum_crc64nvme=checksum))
-        if checksum == "":
-            assert answer.status_code == 201
-            return
-        assert refused(answer, 400, "invalid_request")["fields"].keys() == {"checksum_crc64nvme"}
+    @pytest.mark.parametrize("field", ["checksum_crc64nvme", "checksum_crc32"])
+    @pytest.mark.parametrize("checksum", [None, 7, "x", "AAAAAAAAAAA", "AAAAAAAAAAAA", "AAAAAAA", "한" * 12])
+    def test_what_is_no_checksum_is_refused(self, api: Api, field: str, checksum: object) -> None:
+        answer = api.post("upload/init/", upload_fields(**{field: checksum}))
+        assert refused(answer, 400, "invalid_request")["fields"].keys() == {field}
+
+    def test_a_checksum_may_be_left_out_or_empty(self, api: Api) -> None:
+        assert api.post("upload/init/", upload_fields(checksum_crc64nvme="")).status_code == 201
 
     def test_an_init_that_dies_leaves_parts_that_are_thrown_away(
         self, api: Api, tenant: Tenant, storage: S3Storage, video_id: int
@@ -158,6 +162,63 @@ class TestInit:
         assert run_once(early, invariants=[PartsHaveOwner()])[0].found == 0
         assert run_once(late, invariants=[PartsHaveOwner()])[0].repaired == 1
         assert open_parts(storage, tenant) == owned
+
+
+class TestWhereStorageKnowsOnlyCrc32:
+    """To whoever runs a store without CRC64NVME: their uploads are held to the same."""
+
+    @pytest.fixture(autouse=True)
+    def _crc32(self, settings: Settings) -> Iterator[None]:
+        settings.S3_CHECKSUM_ALGORITHM = "CRC32"
+        wiring.storage.cache_clear()
+        yield
+        wiring.storage.cache_clear()
+
+    def test_the_ticket_names_it_and_a_small_files_url_binds_it(self, api: Api) -> None:
+        body = large_clip(100_000)
+        ticket = api.init(body, checksum_crc64nvme=crc(body), checksum_crc32=crc32(body))
+        assert ticket["upload"]["checksum_algorithm"] == "CRC32"
+        headers = ticket["upload"]["headers"]
+        assert {name for name in headers if "checksum" in name} == {CRC32_HEADER}
+        damaged = bytes([body[0] ^ 1]) + body[1:]
+        assert httpx.put(ticket["upload_url"], content=damaged, headers=headers, trust_env=False).status_code == 400
+        assert httpx.put(ticket["upload_url"], content=body, headers=headers, trust_env=False).status_code == 200
+        assert api.complete(ticket["video"]["id"]).status_code == 200
+
+    def test_a_damaged_part_and_another_files_parts_are_refused(self, api: Api, body: bytes) -> None:
+        video_id = api.init(body)["video"]["id"]
+        (part,) = sign(api, video_id, [3], body=body, checksum_of=crc32).json()["parts"]
+        last = part_of(body, 3)
+        assert part["headers"] == {CRC32_HEADER: crc32(last)}
+        damaged = bytes([last[0] ^ 1]) + last[1:]
+        sent = httpx.put(part["url"], content=damaged, headers=part["headers"], trust_env=False)
+        assert sent.status_code == 400
+        assert stored(api, video_id)["parts"] == []
+        send_parts(api, video_id, body, checksum_of=crc32)
+        wrong = {"checksum_crc32": crc32(b"another file")}
+        assert refused(api.post(f"{video_id}/upload/complete/", wrong), 409, "upload_checksum_mismatch")
+        assert upload_of(video_id).state == "PENDING"
+
+    def test_what_is_told_at_the_end_is_compared(self, api: Api, body: bytes, storage: S3Storage) -> None:
+        video_id = api.init(body)["video"]["id"]
+        send_parts(api, video_id, body, checksum_of=crc32)
+        told = {"checksum_crc32": crc32(body), "checksum_crc64nvme": crc(b"not asked for")}
+        assert api.post(f"{video_id}/upload/complete/", told).status_code == 200
+        assert storage.head(upload_of(video_id).file_key).checksums == {"CRC32": crc32(body)}
+
+    def test_another_algorithms_part_checksums_are_refused(self, api: Api, body: bytes) -> None:
+        video_id = api.init(body)["video"]["id"]
+        found = refused(sign(api, video_id, [3], body=body, checksum_of=crc), 400, "invalid_part_checksums")
+        assert found["checksum_algorithm"] == "CRC32"
+
+    def test_an_upload_keeps_what_it_began_with(self, api: Api, body: bytes, settings: Settings) -> None:
+        """To whoever changes the setting: uploads that are under way end as they began."""
+        video_id = api.init(body)["video"]["id"]
+        settings.S3_CHECKSUM_ALGORITHM = "CRC64NVME"
+        wiring.storage.cache_clear()
+        assert api.get(f"{video_id}/upload/").json()["upload"]["checksum_algorithm"] == "CRC32"
+        send_parts(api, video_id, body, checksum_of=crc32)
+        assert api.post(f"{video_id}/upload/complete/", {"checksum_crc32": crc32(body)}).status_code == 200
 
 
 class TestPresign:
@@ -280,7 +341,7 @@ class TestParts:
     ) -> None:
         """A process died between storage's answer and our commit."""
         send_parts(api, video_id, body)
-        assemble(upload_of(video_id), storage=storage, checksum="")
+        assemble(upload_of(video_id), storage=storage, checksum=None)
         assert stored(api, video_id) == {
             "part_size_bytes": PART_BYTES,
             "part_count": 3,
@@ -321,7 +382,7 @@ class TestComplete:
         assert (answer.status_code, answer.json()["verification"]) == (200, "verified")
         upload = upload_of(video_id)
         head = storage.head(upload.file_key)
-        assert (head.size_bytes, head.checksum_crc64nvme) == (SIZE_BYTES, crc(body))
+        assert (head.size_bytes, head.checksums["CRC64NVME"]) == (SIZE_BYTES, crc(body))
         assert (upload.etag, upload.multipart_upload_id) == (head.etag, "")
         assert upload.media_facts["video"]["codec"] == "h264"
         assert len(waiting_bodies()) == 1
@@ -409,7 +470,7 @@ class TestFinishedWithoutTheBrowser:
         self, api: Api, video_id: int, body: bytes, storage: S3Storage
     ) -> None:
         send_parts(api, video_id, body)
-        assemble(upload_of(video_id), storage=storage, checksum="")
+        assemble(upload_of(video_id), storage=storage, checksum=None)
         run_once(world_at(seconds=30), invariants=[ArrivedUploadIsCompleted()])
         assert api.video(video_id)["status"] == "UPLOADED"
 

@@ -1,6 +1,5 @@
 """Promises of the storage adapter about objects that arrive in parts, held over a real server."""
 
-import base64
 import os
 import uuid
 from collections.abc import Iterator
@@ -8,31 +7,46 @@ from typing import Any
 
 import httpx
 import pytest
-from awscrt import checksums
 from django.conf import settings
+from pytest_django import Settings
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
+from apps.support.video.domain.checksums import Checksum, ChecksumAlgorithm
 from libs.s3_client.client import (
-    CRC64NVME_HEADER,
     ChecksumMismatch,
     MultipartUploadMissing,
     ObjectMissing,
     S3Storage,
     StoredPart,
+    checksum_header,
 )
+from tests.support.parts import crc, crc32
 
 PART_BYTES = 5 * 1024 * 1024
 FIRST, SECOND = os.urandom(PART_BYTES), os.urandom(1000)
 
 
-def crc(body: bytes) -> str:
-    return base64.b64encode(checksums.crc64nvme(body).to_bytes(8, "big")).decode()
+CHECKSUM_OF = {"CRC64NVME": crc, "CRC32": crc32}
 
 
-@pytest.fixture
-def storage(s3_engine: EngineRunner) -> S3Storage:
-    return wiring.storage()
+@pytest.fixture(params=CHECKSUM_OF)
+def storage(s3_engine: EngineRunner, settings: Settings, request: pytest.FixtureRequest) -> Iterator[S3Storage]:
+    """The bucket, once for each kind of store."""
+    settings.S3_CHECKSUM_ALGORITHM = request.param
+    wiring.storage.cache_clear()
+    yield wiring.storage()
+    wiring.storage.cache_clear()
+
+
+def checksum(storage: S3Storage, body: bytes) -> Checksum:
+    algorithm = ChecksumAlgorithm(storage.checksum_algorithm or "")
+    return Checksum(algorithm=algorithm, value=CHECKSUM_OF[algorithm](body))
+
+
+def header(storage: S3Storage, body: bytes) -> dict[str, str]:
+    found = checksum(storage, body)
+    return {checksum_header(found.algorithm): found.value}
 
 
 @pytest.fixture
@@ -50,10 +64,10 @@ def put_part(storage: S3Storage, key: str, upload_id: str, number: int, body: by
         upload_id=upload_id,
         part_number=number,
         size_bytes=len(body),
-        checksum_crc64nvme=crc(body),
+        checksum=checksum(storage, body),
         expires_seconds=60,
     )
-    return httpx.put(url, content=body, headers={CRC64NVME_HEADER: crc(body)}, trust_env=False)
+    return httpx.put(url, content=body, headers=header(storage, body), trust_env=False)
 
 
 def both_parts(storage: S3Storage, key: str) -> tuple[str, list[StoredPart]]:
@@ -66,10 +80,11 @@ def both_parts(storage: S3Storage, key: str) -> tuple[str, list[StoredPart]]:
 def test_parts_become_one_object_with_a_checksum_of_the_whole(storage: S3Storage, key: str) -> None:
     upload_id, parts = both_parts(storage, key)
     assert [(part.part_number, part.size_bytes) for part in parts] == [(1, PART_BYTES), (2, 1000)]
-    storage.complete_multipart(key, upload_id=upload_id, parts=parts, checksum_crc64nvme=crc(FIRST + SECOND))
+    storage.complete_multipart(key, upload_id=upload_id, parts=parts, checksum=checksum(storage, FIRST + SECOND))
     head = storage.head(key)
     assert (head.size_bytes, head.content_type) == (PART_BYTES + 1000, "video/mp4")
-    assert head.checksum_crc64nvme == crc(FIRST + SECOND)
+    whole = checksum(storage, FIRST + SECOND)
+    assert head.checksums == {whole.algorithm: whole.value}
     with pytest.raises(MultipartUploadMissing):
         storage.list_parts(key, upload_id=upload_id)
 
@@ -81,14 +96,14 @@ def test_a_part_url_takes_exactly_the_announced_bytes(storage: S3Storage, key: s
         upload_id=upload_id,
         part_number=1,
         size_bytes=len(SECOND),
-        checksum_crc64nvme=crc(SECOND),
+        checksum=checksum(storage, SECOND),
         expires_seconds=60,
     )
     damaged = bytes([SECOND[0] ^ 1]) + SECOND[1:]
-    signed = {CRC64NVME_HEADER: crc(SECOND)}
+    signed = header(storage, SECOND)
     with httpx.Client(trust_env=False) as browser:
         assert browser.put(url, content=damaged, headers=signed).status_code == 400
-        assert browser.put(url, content=damaged, headers={CRC64NVME_HEADER: crc(damaged)}).status_code == 403
+        assert browser.put(url, content=damaged, headers=header(storage, damaged)).status_code == 403
         assert browser.put(url, content=SECOND).status_code == 403
         assert browser.put(url, content=SECOND + b"x", headers=signed).status_code == 403
     assert storage.list_parts(key, upload_id=upload_id) == []
@@ -97,7 +112,7 @@ def test_a_part_url_takes_exactly_the_announced_bytes(storage: S3Storage, key: s
 def test_parts_of_another_file_are_refused_and_stay(storage: S3Storage, key: str) -> None:
     upload_id, parts = both_parts(storage, key)
     with pytest.raises(ChecksumMismatch):
-        storage.complete_multipart(key, upload_id=upload_id, parts=parts, checksum_crc64nvme=crc(b"another file"))
+        storage.complete_multipart(key, upload_id=upload_id, parts=parts, checksum=checksum(storage, b"another file"))
     with pytest.raises(ObjectMissing):
         storage.head(key)
     assert storage.list_parts(key, upload_id=upload_id) == parts
@@ -113,7 +128,7 @@ def test_abort_throws_parts_away_and_may_be_repeated(storage: S3Storage, key: st
 
 def test_abort_does_not_touch_what_became_an_object(storage: S3Storage, key: str) -> None:
     upload_id, parts = both_parts(storage, key)
-    storage.complete_multipart(key, upload_id=upload_id, parts=parts, checksum_crc64nvme=None)
+    storage.complete_multipart(key, upload_id=upload_id, parts=parts, checksum=None)
     storage.abort_multipart(key, upload_id=upload_id)
     assert storage.head(key).size_bytes == PART_BYTES + 1000
 

@@ -191,7 +191,7 @@ class UploadMachine(RuleBasedStateMachine):
                 prober=self.prober,
                 queue=self.queue,
                 clock=self.clock,
-                checksum_crc64nvme=crc(upload.body) if told else "",
+                checksums={"CRC64NVME": crc(upload.body)} if told else {},
             )
         except (UploadIncomplete, SourceNotFoundOrEmpty):
             assert not was_whole
@@ -211,7 +211,7 @@ class UploadMachine(RuleBasedStateMachine):
         with suppress(VideoError):
             row = self._row(upload)
             if row.state == "PENDING":
-                assemble(row, storage=self.storage, checksum="")
+                assemble(row, storage=self.storage, checksum=None)
 
     @rule(upload=uploads)
     def abort(self, upload: Sent) -> None:
@@ -341,7 +341,7 @@ class UploadMachine(RuleBasedStateMachine):
             session="",
             storage=self.storage,
             clock=self.clock,
-            checksum_crc64nvme=crc(body) if told else "",
+            checksums={"CRC64NVME": crc(body)} if told else {},
         )
         upload = Sent(video_id=ticket.video.pk, file_key=ticket.file_key, body=body)
         if ticket.upload_url is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Iterable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,6 +23,11 @@ PART_BYTES = 8 * MIB
 def crc(body: bytes) -> str:
     """Return the checksum as S3 writes it."""
     return base64.b64encode(checksums.crc64nvme(body).to_bytes(8, "big")).decode()
+
+
+def crc32(body: bytes) -> str:
+    """Return the CRC32 as S3 writes it."""
+    return base64.b64encode(zlib.crc32(body).to_bytes(4, "big")).decode()
 
 
 @cache
@@ -46,18 +52,32 @@ def numbers_of(body: bytes) -> range:
     return range(1, -(-len(body) // PART_BYTES) + 1)
 
 
-def sign(api: Api, video_id: int, numbers: Sequence[int], *, body: bytes | None = None) -> Any:
+def sign(
+    api: Api,
+    video_id: int,
+    numbers: Sequence[int],
+    *,
+    body: bytes | None = None,
+    checksum_of: Callable[[bytes], str] = crc,
+) -> Any:
     """Ask for part URLs, with the parts' checksums if the body is given."""
     fields: dict[str, Any] = {"part_numbers": list(numbers)}
     if body is not None:
-        fields["checksums"] = [crc(part_of(body, number)) for number in numbers]
+        fields["checksums"] = [checksum_of(part_of(body, number)) for number in numbers]
     return api.post(f"{video_id}/upload/multipart/presign/", fields)
 
 
-def send_parts(api: Api, video_id: int, body: bytes, numbers: Iterable[int] | None = None) -> None:
+def send_parts(
+    api: Api,
+    video_id: int,
+    body: bytes,
+    numbers: Iterable[int] | None = None,
+    *,
+    checksum_of: Callable[[bytes], str] = crc,
+) -> None:
     """Sign and send these parts, or all."""
     wanted = list(numbers or numbers_of(body))
-    answer = sign(api, video_id, wanted, body=body)
+    answer = sign(api, video_id, wanted, body=body, checksum_of=checksum_of)
     assert answer.status_code == 200, answer.content
     for part in answer.json()["parts"]:
         sent = httpx.put(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from libs.clock import Clock, FixedClock
 from libs.media.ffprobe import MediaFacts, MediaRejected
 from libs.queue.client import BatchOutcome, OutgoingMessage, QueueUnavailable
 from libs.s3_client.client import (
+    Checksum,
     MultipartUploadMissing,
     ObjectEntry,
     ObjectMissing,
@@ -59,7 +60,7 @@ class StoredHead:
     size_bytes: int
     etag: str
     content_type: str = "video/mp4"
-    checksum_crc64nvme: str | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 class MemoryStorage:
@@ -115,7 +116,7 @@ class MemoryStorage:
         return self.parts.get(upload_id, [])
 
     def complete_multipart(
-        self, key: str, *, upload_id: str, parts: Sequence[StoredPart], checksum_crc64nvme: str | None
+        self, key: str, *, upload_id: str, parts: Sequence[StoredPart], checksum: Checksum | None
     ) -> None:
         self._open(upload_id)
         self.objects[key] = sum(part.size_bytes for part in parts)

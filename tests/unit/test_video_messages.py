@@ -63,6 +63,7 @@ def test_codes_are_unique_and_stable() -> None:
         [
             "VIDEO_UPLOAD_ENQUEUE_FAILED",
             "file_type_not_allowed",
+            "invalid_part_checksums",
             "invalid_part_numbers",
             "invalid_status",
             "job_precondition_failed",

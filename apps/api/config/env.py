@@ -67,7 +67,7 @@ class StorageSettings:
     bucket: str
     access_key_id: str
     secret_access_key: str
-    checksum_algorithm: Literal["CRC64NVME", "none"]
+    checksum_algorithm: Literal["CRC64NVME", "CRC32"] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,11 +215,14 @@ def _read_storage(reader: EnvReader) -> StorageSettings:
         bucket=reader.text("S3_BUCKET", default="academy-video"),
         access_key_id=reader.text("S3_ACCESS_KEY_ID"),
         secret_access_key=reader.text("S3_SECRET_ACCESS_KEY"),
-        checksum_algorithm=cast(
-            Literal["CRC64NVME", "none"],
-            reader.choice("S3_CHECKSUM_ALGORITHM", default="CRC64NVME", choices=("CRC64NVME", "none")),
-        ),
+        checksum_algorithm=_read_checksum_algorithm(reader),
     )
+
+
+def _read_checksum_algorithm(reader: EnvReader) -> Literal["CRC64NVME", "CRC32"] | None:
+    choices = ("CRC64NVME", "CRC32", "none")
+    chosen = reader.choice("S3_CHECKSUM_ALGORITHM", default="CRC64NVME", choices=choices)
+    return None if chosen == "none" else cast(Literal["CRC64NVME", "CRC32"], chosen)
 
 
 def _read_queue(reader: EnvReader) -> QueueSettings:

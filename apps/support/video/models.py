@@ -5,6 +5,7 @@ Only `services.lifecycle` writes `Video.status`, `VideoUpload.state` and `VideoT
 """
 
 import uuid
+from collections.abc import Mapping
 from typing import ClassVar
 
 from django.conf import settings
@@ -14,12 +15,15 @@ from django.db.models import Q
 from apps.core.models import Tenant
 from apps.core.tenancy import TenantScopedManager
 
+from .domain.checksums import Checksum, ChecksumAlgorithm
 from .domain.chunks import ChunkState
 from .domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
 from .domain.part_plan import PartPlan, UploadStrategy
 
 
-def _choices(states: type[VideoStatus | UploadState | JobState | ChunkState | UploadStrategy]) -> list[tuple[str, str]]:
+def _choices(
+    states: type[VideoStatus | UploadState | JobState | ChunkState | UploadStrategy | ChecksumAlgorithm],
+) -> list[tuple[str, str]]:
     return [(state.value, state.value) for state in states]
 
 
@@ -114,7 +118,9 @@ class VideoUpload(models.Model):
     part_count = models.PositiveIntegerField(null=True)
     multipart_upload_id = models.CharField(max_length=1024, blank=True)
     """Storage's name for the parts; empty once they have become an object or were thrown away."""
-    checksum_crc64nvme = models.CharField(max_length=12, blank=True)
+    checksum_algorithm = models.CharField(max_length=12, choices=_choices(ChecksumAlgorithm), blank=True)
+    """What storage checks of it, settled when it began; empty: nothing."""
+    checksum_value = models.CharField(max_length=12, blank=True)
     """Of the whole file as the uploader announced it, in base64; empty when they did not."""
     created_at = models.DateTimeField()
     active_at = models.DateTimeField()
@@ -174,11 +180,21 @@ class VideoUpload(models.Model):
             return None
         return PartPlan(size_bytes=self.size_bytes, part_size_bytes=self.part_size_bytes, part_count=self.part_count)
 
-    def is_announced_otherwise(self, checksum_crc64nvme: str | None) -> bool:
-        """Tell whether an object with this checksum is surely not the announced file."""
-        return "" not in {self.checksum_crc64nvme, checksum_crc64nvme or ""} and (
-            self.checksum_crc64nvme != checksum_crc64nvme
-        )
+    @property
+    def checksum(self) -> Checksum | None:
+        """Of the whole file, if its uploader has told."""
+        return self.as_checksum(self.checksum_value)
+
+    def as_checksum(self, value: str | None) -> Checksum | None:
+        """Return a checksum of this upload's algorithm, or None without a value or where storage checks nothing."""
+        if not value or not self.checksum_algorithm:
+            return None
+        return Checksum(algorithm=ChecksumAlgorithm(self.checksum_algorithm), value=value)
+
+    def is_announced_otherwise(self, checksums: Mapping[str, str]) -> bool:
+        """Tell whether an object with these checksums, by algorithm, is surely not the announced file."""
+        stored = checksums.get(self.checksum_algorithm)
+        return bool(stored and self.checksum_value and stored != self.checksum_value)
 
 
 class VideoTranscodeJob(models.Model):

@@ -1,6 +1,5 @@
 """What goes over the wire, both ways."""
 
-import base64
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -9,16 +8,17 @@ from rest_framework import serializers
 from . import wiring
 from .domain.actions import VideoAction
 from .domain.causes import Acts, Cause, Fault, Verdict
+from .domain.checksums import ChecksumAlgorithm
 from .domain.diagnosis import NextStep
 from .domain.lifecycle import ACTIVE_JOB_STATES, VideoStatus
 from .domain.messages import cause_text
 from .domain.part_plan import MOST_PARTS, UploadStrategy
+from .domain.ports import StoredPart
 from .models import Video, VideoEvent, VideoTranscodeJob
 from .selectors.diagnosis import EvidenceSource
 from .selectors.videos import actions_of, playable_until_seconds
 
 THUMBNAIL_URL_TTL_SECONDS = 3600
-CRC64_BYTES = 8
 PARTS_A_PAGE = 100
 READER_ACTIONS = frozenset({VideoAction.PLAY})
 
@@ -47,42 +47,50 @@ class StrictIntegerField(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
-class Crc64NvmeField(StrictTextField):
-    """The base64 of a CRC64NVME's eight bytes, the highest first, as S3 writes it."""
+class ChecksumField(StrictTextField):
+    """A checksum as S3 writes it: the base64 of its bytes, the highest first."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *algorithms: ChecksumAlgorithm, **options: Any) -> None:
+        self.algorithms = algorithms
         super().__init__(max_length=12, **options)
 
     def to_internal_value(self, data: Any) -> str:
         text = super().to_internal_value(data)
-        try:
-            is_whole = len(base64.b64decode(text, validate=True)) == CRC64_BYTES
-        except ValueError:
-            is_whole = False
-        if text and not is_whole:
+        if text and not any(algorithm.accepts(text) for algorithm in self.algorithms):
             self.fail("invalid")
         return text
 
 
-class UploadInitSerializer(serializers.Serializer[Any]):
-    """An announced upload. Size and type are judged by the service, which answers 413 and 415."""
+class WholeChecksumsSerializer(serializers.Serializer[Any]):
+    """Checksums of the whole file, where its uploader knows them."""
+
+    checksum_crc64nvme = ChecksumField(ChecksumAlgorithm.CRC64NVME, allow_blank=True, default="")
+    checksum_crc32 = ChecksumField(ChecksumAlgorithm.CRC32, allow_blank=True, default="")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields with the checksums as one, by algorithm."""
+        names = {algorithm: f"checksum_{algorithm.lower()}" for algorithm in ChecksumAlgorithm}
+        told = {algorithm.value: value for algorithm, name in names.items() if (value := attrs.pop(name))}
+        return attrs | {"checksums": told}
+
+
+class UploadInitSerializer(WholeChecksumsSerializer):
+    """
+    An announced upload. Size and type are judged by the service, which answers 413 and 415.
+
+    Of a file whose checksum is known storage refuses other bytes. Only the one of the ticket's `checksum_algorithm`
+    counts; an uploader that does not know the algorithm yet may send both.
+    """
 
     title = StrictTextField(max_length=200)
     filename = StrictTextField(max_length=500)
     size_bytes = StrictIntegerField(help_text="Exact length of the file; the upload URL accepts no other.")
     content_type = StrictTextField(max_length=100, allow_blank=True, default="")
     session = StrictTextField(max_length=100, allow_blank=True, default="")
-    checksum_crc64nvme = Crc64NvmeField(
-        allow_blank=True, default="", help_text="Of the whole file, if known: storage then refuses other bytes."
-    )
 
 
-class UploadCompleteSerializer(serializers.Serializer[Any]):
-    """What an uploader may add when all is sent."""
-
-    checksum_crc64nvme = Crc64NvmeField(
-        allow_blank=True, default="", help_text="Of the whole file, if it was worked out while sending."
-    )
+class UploadCompleteSerializer(WholeChecksumsSerializer):
+    """What an uploader may add when all is sent: the file's checksum, by the ticket's `checksum_algorithm`."""
 
 
 class PartNumbersSerializer(serializers.Serializer[Any]):
@@ -92,7 +100,9 @@ class PartNumbersSerializer(serializers.Serializer[Any]):
         child=StrictIntegerField(min_value=1, max_value=MOST_PARTS), min_length=1, max_length=PARTS_A_PAGE
     )
     checksums = serializers.ListField(
-        child=Crc64NvmeField(), required=False, help_text="One for each part, in the same order."
+        child=ChecksumField(*ChecksumAlgorithm),
+        required=False,
+        help_text="One for each part, in the same order, by the ticket's `checksum_algorithm`.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -207,7 +217,9 @@ class UploadPlanSerializer(serializers.Serializer[Any]):
     part_count = serializers.IntegerField(allow_null=True)
     expires_at = serializers.DateTimeField(help_text="The URL's end; of an upload in parts its deadline.")
     checksum_algorithm = serializers.ChoiceField(
-        choices=["CRC64NVME"], allow_null=True, help_text="What storage checks; null: it checks nothing."
+        choices=[algorithm.value for algorithm in ChecksumAlgorithm],
+        allow_null=True,
+        help_text="What storage checks, and what the checksums of this upload are; null: it checks nothing.",
     )
 
 
@@ -248,7 +260,14 @@ class StoredPartSerializer(serializers.Serializer[Any]):
     part_number = serializers.IntegerField()
     size_bytes = serializers.IntegerField()
     etag = serializers.CharField()
-    checksum_crc64nvme = serializers.CharField(allow_null=True)
+    checksum_crc64nvme = serializers.SerializerMethodField()
+    checksum_crc32 = serializers.SerializerMethodField()
+
+    def get_checksum_crc64nvme(self, part: StoredPart) -> str | None:
+        return part.checksums.get(ChecksumAlgorithm.CRC64NVME)
+
+    def get_checksum_crc32(self, part: StoredPart) -> str | None:
+        return part.checksums.get(ChecksumAlgorithm.CRC32)
 
 
 class StoredPartsSerializer(serializers.Serializer[Any]):

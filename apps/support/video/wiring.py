@@ -29,7 +29,7 @@ def storage() -> S3Storage:
         secret_access_key=settings.S3_SECRET_ACCESS_KEY,
         endpoint_url=settings.S3_ENDPOINT_URL,
         public_endpoint_url=settings.S3_PUBLIC_ENDPOINT_URL,
-        checksums=settings.S3_CHECKSUM_ALGORITHM != "none",
+        checksum_algorithm=settings.S3_CHECKSUM_ALGORITHM,
     )
 
 

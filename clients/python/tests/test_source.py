@@ -4,23 +4,10 @@ from pathlib import Path
 
 import pytest
 from academy_video.errors import FileChanged, FileUnreadable
-from academy_video.source import PIECE_BYTES, Source, as_text, joined_checksum
+from academy_video.source import PIECE_BYTES, Source
 from academy_video.upload import parts_of
-from awscrt import checksums
 from hypothesis import given
 from hypothesis import strategies as st
-
-
-def test_the_check_value_of_the_algorithm() -> None:
-    """The published check value of CRC-64/NVME over "123456789"."""
-    assert checksums.crc64nvme(b"123456789") == 0xAE8B14860A799888
-    assert as_text(0xAE8B14860A799888) == "rosUhgp5mIg="
-
-
-@given(st.lists(st.binary(max_size=200), max_size=8))
-def test_parts_checksums_join_to_the_wholes(parts: list[bytes]) -> None:
-    joined = joined_checksum([(checksums.crc64nvme(part), len(part)) for part in parts])
-    assert joined == checksums.crc64nvme(b"".join(parts))
 
 
 @pytest.mark.parametrize("size_bytes", [1, PIECE_BYTES - 1, PIECE_BYTES, 3 * PIECE_BYTES + 1])
@@ -31,7 +18,6 @@ def test_pieces_make_the_range_again(tmp_path: Path, size_bytes: int) -> None:
     source = Source(path)
     assert b"".join(source.pieces(0, size_bytes)) == content
     assert b"".join(source.pieces(size_bytes // 2, size_bytes - size_bytes // 2)) == content[size_bytes // 2 :]
-    assert source.checksum(0, size_bytes) == checksums.crc64nvme(content)
     source.close()
 
 

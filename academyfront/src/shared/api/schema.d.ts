@@ -413,9 +413,10 @@ export interface components {
         CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_CHECKSUM_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_TOO_MANY_FRAMES" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "STATE_DRIFT" | "INTERNAL_BUG";
         /**
          * @description * `CRC64NVME` - CRC64NVME
+         *     * `CRC32` - CRC32
          * @enum {string}
          */
-        ChecksumAlgorithmEnum: "CRC64NVME";
+        ChecksumAlgorithmEnum: "CRC64NVME" | "CRC32";
         /** @description The answer to `upload/complete/` when all is done. */
         CompletedUpload: {
             video: components["schemas"]["Video"];
@@ -501,7 +502,7 @@ export interface components {
         /** @description Parts to be signed. */
         PartNumbersRequest: {
             part_numbers: number[];
-            /** @description One for each part, in the same order. */
+            /** @description One for each part, in the same order, by the ticket's `checksum_algorithm`. */
             checksums?: string[];
         };
         /** @description Where one part goes. */
@@ -627,7 +628,8 @@ export interface components {
             part_number: number;
             size_bytes: number;
             etag: string;
-            checksum_crc64nvme: string | null;
+            readonly checksum_crc64nvme: string | null;
+            readonly checksum_crc32: string | null;
         };
         /** @description The answer to `upload/multipart/parts/`. */
         StoredParts: {
@@ -643,13 +645,12 @@ export interface components {
          * @enum {string}
          */
         StrategyEnum: "single" | "multipart";
-        /** @description What an uploader may add when all is sent. */
+        /** @description What an uploader may add when all is sent: the file's checksum, by the ticket's `checksum_algorithm`. */
         UploadCompleteRequest: {
-            /**
-             * @description Of the whole file, if it was worked out while sending.
-             * @default
-             */
+            /** @default  */
             checksum_crc64nvme: string;
+            /** @default  */
+            checksum_crc32: string;
         };
         /** @description The answer to `upload/`: how an unfinished upload is to be sent. */
         UploadDescription: {
@@ -658,8 +659,17 @@ export interface components {
             content_type: string;
             upload: components["schemas"]["UploadPlan"];
         };
-        /** @description An announced upload. Size and type are judged by the service, which answers 413 and 415. */
+        /**
+         * @description An announced upload. Size and type are judged by the service, which answers 413 and 415.
+         *
+         *     Of a file whose checksum is known storage refuses other bytes. Only the one of the ticket's `checksum_algorithm`
+         *     counts; an uploader that does not know the algorithm yet may send both.
+         */
         UploadInitRequest: {
+            /** @default  */
+            checksum_crc64nvme: string;
+            /** @default  */
+            checksum_crc32: string;
             title: string;
             filename: string;
             /** @description Exact length of the file; the upload URL accepts no other. */
@@ -668,11 +678,6 @@ export interface components {
             content_type: string;
             /** @default  */
             session: string;
-            /**
-             * @description Of the whole file, if known: storage then refuses other bytes.
-             * @default
-             */
-            checksum_crc64nvme: string;
         };
         /** @description How to send the bytes: with one PUT, or in equal parts whose URLs are signed page by page. */
         UploadPlan: {
@@ -691,9 +696,10 @@ export interface components {
              */
             expires_at: string;
             /**
-             * @description What storage checks; null: it checks nothing.
+             * @description What storage checks, and what the checksums of this upload are; null: it checks nothing.
              *
              *     * `CRC64NVME` - CRC64NVME
+             *     * `CRC32` - CRC32
              */
             checksum_algorithm: components["schemas"]["ChecksumAlgorithmEnum"] | null;
         };

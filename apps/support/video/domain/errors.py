@@ -93,6 +93,13 @@ class PartNumbersInvalid(VideoError):
     public_params = ("part_count",)
 
 
+class PartChecksumsInvalid(VideoError):
+    """A part's checksum is none of the algorithm that the upload's ticket names."""
+
+    code = "invalid_part_checksums"
+    public_params = ("checksum_algorithm",)
+
+
 class UploadUrlExpired(VideoError):
     """The upload's deadline has passed; it takes a fresh upload."""
 

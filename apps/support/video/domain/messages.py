@@ -111,6 +111,16 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "ko": Text("없는 조각 번호입니다. 1부터 {part_count}까지 있습니다.", "업로드 계획의 번호를 사용해 주세요."),
         "en": Text("There is no such part; they go from 1 to {part_count}.", "Use the numbers of the upload's plan."),
     },
+    "invalid_part_checksums": {
+        "ko": Text(
+            "체크섬이 {checksum_algorithm} 값이 아닙니다.",
+            "업로드 응답의 `checksum_algorithm`으로 각 조각의 체크섬을 계산해 base64로 보내 주세요.",
+        ),
+        "en": Text(
+            "A checksum is not a {checksum_algorithm}.",
+            "Work out each part's checksum with the `checksum_algorithm` of the upload, and send it as base64.",
+        ),
+    },
     "quota_exceeded": {
         "ko": Text(
             "{what} 한도를 넘습니다: {allowed_text} 중 {used_text} 사용, {requested_text} 요청.", "해결 방법: {help}"

@@ -1,8 +1,10 @@
 """What the services need of the world. The adapters in `libs` fulfil these by their shape."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
+
+from .checksums import Checksum
 
 
 class ObjectHead(Protocol):
@@ -13,8 +15,8 @@ class ObjectHead(Protocol):
     @property
     def etag(self) -> str: ...
     @property
-    def checksum_crc64nvme(self) -> str | None:
-        """Of the whole object, in base64; None where storage does not know it."""
+    def checksums(self) -> Mapping[str, str]:
+        """Of the whole object, by algorithm; those that storage knows."""
         ...
 
 
@@ -37,7 +39,7 @@ class StoredPart(Protocol):
     @property
     def etag(self) -> str: ...
     @property
-    def checksum_crc64nvme(self) -> str | None: ...
+    def checksums(self) -> Mapping[str, str]: ...
     @property
     def modified_at(self) -> datetime: ...
 
@@ -58,12 +60,13 @@ class ObjectStorage(Protocol):
     One bucket. Strongly consistent, as S3 and R2 are.
 
     Every method raises the adapter's `StorageUnavailable` when storage did not answer, `StorageDenied` when it
-    refused our credentials, and where it names one object `ObjectMissing` when there is none. Checksums are the
-    base64 of a CRC64NVME; where `checksum_algorithm` is None they are neither signed nor known.
+    refused our credentials, and where it names one object `ObjectMissing` when there is none.
     """
 
     @property
-    def checksum_algorithm(self) -> str | None: ...
+    def checksum_algorithm(self) -> str | None:
+        """What storage checks of what is sent to it; None: nothing."""
+        ...
 
     def head(self, key: str) -> ObjectHead: ...
     def read_bytes(self, key: str) -> bytes: ...
@@ -84,7 +87,7 @@ class ObjectStorage(Protocol):
         content_type: str,
         size_bytes: int,
         expires_seconds: float,
-        checksum_crc64nvme: str | None = None,
+        checksum: Checksum | None = None,
     ) -> str:
         """Return a URL that accepts one PUT of exactly this type and length, and only while no such object exists."""
         ...
@@ -100,7 +103,7 @@ class ObjectStorage(Protocol):
         upload_id: str,
         part_number: int,
         size_bytes: int,
-        checksum_crc64nvme: str | None,
+        checksum: Checksum | None,
         expires_seconds: float,
     ) -> str:
         """Return a URL that accepts a PUT of one part of exactly this length, and of this checksum if given."""
@@ -110,9 +113,7 @@ class ObjectStorage(Protocol):
         """Return all parts that storage has. Raises `MultipartUploadMissing` when it was completed or aborted."""
         ...
 
-    def complete_multipart(
-        self, key: str, *, upload_id: str, parts: Sequence[Any], checksum_crc64nvme: str | None
-    ) -> None:
+    def complete_multipart(self, key: str, *, upload_id: str, parts: Sequence[Any], checksum: Checksum | None) -> None:
         """Make one object of these parts. Also raises `MultipartUploadMissing`, and `ChecksumMismatch`."""
         ...
 

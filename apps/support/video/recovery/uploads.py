@@ -134,7 +134,7 @@ def _object_has_arrived(upload: VideoUpload, *, world: World) -> bool:
             head = world.storage.head(upload.file_key)
     except SourceNotFoundOrEmpty:
         return False
-    return head.size_bytes == upload.size_bytes and not upload.is_announced_otherwise(head.checksum_crc64nvme)
+    return head.size_bytes == upload.size_bytes and not upload.is_announced_otherwise(head.checksums)
 
 
 def _parts_have_arrived(upload: VideoUpload, *, world: World) -> bool:

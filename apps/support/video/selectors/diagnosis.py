@@ -117,7 +117,7 @@ def _look_into_storage(video: Video, *, storage: ObjectStorage) -> _StorageSeen:
         return _StorageSeen(
             answer=StorageAnswer.PRESENT,
             stored_bytes=head.size_bytes,
-            is_another_file=upload.is_announced_otherwise(head.checksum_crc64nvme),
+            is_another_file=upload.is_announced_otherwise(head.checksums),
         )
     except ObjectMissing:
         return _look_at_parts(upload, storage=storage)

@@ -1,8 +1,10 @@
 """From the first word of an upload to its job: init, fresh URL, complete, expire."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 import structlog
 from django.conf import settings
@@ -15,6 +17,7 @@ from libs.db.guards import assert_no_transaction
 from libs.s3_client.client import StorageError
 
 from ..domain.actions import VideoAction
+from ..domain.checksums import Checksum
 from ..domain.errors import (
     EnqueueFailed,
     InvalidStatus,
@@ -46,6 +49,8 @@ from .verification import MediaProber, Refused, Verified, verify_source
 
 log = structlog.get_logger(__name__)
 
+NO_CHECKSUMS: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompletedUpload:
@@ -68,7 +73,7 @@ def init_upload(
     session: str,
     storage: ObjectStorage,
     clock: Clock,
-    checksum_crc64nvme: str = "",
+    checksums: Mapping[str, str] = NO_CHECKSUMS,
 ) -> UploadTicket:
     """
     Announce an upload.
@@ -76,7 +81,7 @@ def init_upload(
     Args:
         filename: As the uploader's device names it; only its extension ends up in the storage key.
         content_type: As the browser declares it; may be empty.
-        checksum_crc64nvme: Of the whole file, in base64, if the uploader knows it: other bytes are then refused.
+        checksums: Of the whole file, by algorithm, if the uploader knows them: other bytes are then refused.
 
     Returns:
         A PENDING video and where to send its bytes. From `VIDEO_MULTIPART_THRESHOLD_BYTES` on they go in parts.
@@ -111,8 +116,8 @@ def init_upload(
         filename=filename,
         content_type=bound_type,
         size_bytes=size_bytes,
-        checksum_crc64nvme=checksum_crc64nvme,
     )
+    _settle_checksum(upload, checksums, storage=storage)
     return _begin(video, upload, limits=limits, storage=storage, actor=actor, now=now)
 
 
@@ -134,7 +139,7 @@ def refresh_upload_url(*, tenant: Tenant, video_id: int, storage: ObjectStorage,
     return sign_ticket(upload, storage=storage, now=now)
 
 
-def describe_upload(*, tenant: Tenant, video_id: int, storage: ObjectStorage, clock: Clock) -> UploadTicket:
+def describe_upload(*, tenant: Tenant, video_id: int, clock: Clock) -> UploadTicket:
     """
     Return how an unfinished upload is to be sent, for a client that comes back to it.
 
@@ -147,7 +152,7 @@ def describe_upload(*, tenant: Tenant, video_id: int, storage: ObjectStorage, cl
     if upload.state != UploadState.PENDING:
         raise _invalid_status(upload.video, VideoAction.COMPLETE)
     require_open(upload, now=clock.now())
-    return describe_ticket(upload, storage=storage)
+    return describe_ticket(upload)
 
 
 def complete_upload(
@@ -159,7 +164,7 @@ def complete_upload(
     prober: MediaProber,
     queue: VideoSQSQueue,
     clock: Clock,
-    checksum_crc64nvme: str = "",
+    checksums: Mapping[str, str] = NO_CHECKSUMS,
 ) -> CompletedUpload:
     """
     Accept a finished upload, enqueue its transcode, and send the message.
@@ -171,7 +176,7 @@ def complete_upload(
         actor: Who says that the upload is finished: its uploader, or the reconciler.
         storage: Called before the transaction opens; makes one object of an upload's parts.
         prober: Reads container facts within `VIDEO_PROBE_TIMEOUT_SECONDS`.
-        checksum_crc64nvme: Of the whole file, if the uploader has worked it out while sending.
+        checksums: Of the whole file, by algorithm, if the uploader has worked them out while sending.
 
     Returns:
         The video and its one active job.
@@ -194,7 +199,7 @@ def complete_upload(
     upload = get_upload(tenant=tenant, video_id=video_id)
     if upload.state not in {UploadState.PENDING, UploadState.EXPIRED}:
         return _send_again(upload, queue=queue)
-    head = _whole_object(upload, storage=storage, checksum=_announced_checksum(upload, checksum_crc64nvme))
+    head = _whole_object(upload, storage=storage, checksum=_announced_checksum(upload, checksums))
     url = _sign_source_url(upload, storage=storage)
     verdict = verify_source(
         url=url, etag=head.etag, prober=prober, video_id=video_id, longest_seconds=limits_of(tenant).duration_seconds
@@ -286,19 +291,25 @@ def _next_position(*, tenant: Tenant, session: str) -> int:
     return (videos.aggregate(last=Max("position"))["last"] or 0) + 1
 
 
-def _announced_checksum(upload: VideoUpload, given: str) -> str:
-    """Return the checksum that the object must have, or "". One given now is kept: V06 must not accept otherwise."""
-    known = upload.checksum_crc64nvme
-    if given and known and given != known:
+def _settle_checksum(upload: VideoUpload, told: Mapping[str, str], *, storage: ObjectStorage) -> None:
+    """Decide what storage checks of this upload to its end, whatever is configured meanwhile."""
+    upload.checksum_algorithm = storage.checksum_algorithm or ""
+    upload.checksum_value = told.get(upload.checksum_algorithm, "")
+
+
+def _announced_checksum(upload: VideoUpload, told: Mapping[str, str]) -> Checksum | None:
+    """Return the checksum that the object must have, if known. One told now is kept: V06 must not accept otherwise."""
+    known, value = upload.checksum_value, told.get(upload.checksum_algorithm, "")
+    if value and known and value != known:
         raise UploadChecksumMismatch(video_id=upload.video_id)
-    if given and not known:
-        VideoUpload.objects.for_tenant(upload.tenant_id).filter(pk=upload.pk, checksum_crc64nvme="").update(
-            checksum_crc64nvme=given
+    if value and not known:
+        VideoUpload.objects.for_tenant(upload.tenant_id).filter(pk=upload.pk, checksum_value="").update(
+            checksum_value=value
         )
-    return known or given
+    return upload.as_checksum(known or value)
 
 
-def _whole_object(upload: VideoUpload, *, storage: ObjectStorage, checksum: str) -> ObjectHead:
+def _whole_object(upload: VideoUpload, *, storage: ObjectStorage, checksum: Checksum | None) -> ObjectHead:
     """Return the facts of the object that an upload has become, after making one of its parts."""
     assemble(upload, storage=storage, checksum=checksum)
     with translated_storage_errors():
@@ -307,7 +318,7 @@ def _whole_object(upload: VideoUpload, *, storage: ObjectStorage, checksum: str)
         raise SourceNotFoundOrEmpty
     if head.size_bytes != upload.size_bytes:
         raise UploadIncomplete(stored_bytes=head.size_bytes, declared_bytes=upload.size_bytes)
-    if checksum and head.checksum_crc64nvme and head.checksum_crc64nvme != checksum:
+    if checksum and head.checksums.get(checksum.algorithm, checksum.value) != checksum.value:
         raise UploadChecksumMismatch(video_id=upload.video_id)
     return head
 

@@ -10,10 +10,12 @@ from django.db import transaction
 from apps.core.models import Tenant
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
-from libs.s3_client.client import CRC64NVME_HEADER, MultipartUploadMissing
+from libs.s3_client.client import MultipartUploadMissing
 
+from ..domain.checksums import Checksum
 from ..domain.errors import (
     InvalidStatus,
+    PartChecksumsInvalid,
     PartNumbersInvalid,
     SourceNotFoundOrEmpty,
     TransitionRefused,
@@ -28,7 +30,7 @@ from ..models import Video, VideoUpload
 from ..selectors.videos import get_upload
 from .lifecycle import move_upload
 from .storage_errors import translated_storage_errors
-from .tickets import require_open
+from .tickets import checksum_headers, require_open
 
 NEXT_CHECK_AFTER = timedelta(seconds=20)
 # More would make the answer long without telling the uploader more: they send what ListParts does not show.
@@ -80,13 +82,14 @@ def sign_parts(
         UploadUrlExpired: The upload's deadline has passed.
         InvalidStatus: The upload is over.
         PartNumbersInvalid: The plan has no such part.
+        PartChecksumsInvalid: A checksum is none of the upload's algorithm.
     """
     now = clock.now()
     upload, plan = _open_upload(tenant=tenant, video_id=video_id, now=now)
     if not all(1 <= number <= plan.part_count for number in part_numbers):
         raise PartNumbersInvalid(part_count=plan.part_count)
+    given = _part_checksums(upload, part_numbers, checksums or ())
     note_activity(upload, now=now)
-    given = dict(zip(part_numbers, checksums or (), strict=False))
     parts = tuple(
         _sign_part(upload, number, plan=plan, checksum=given.get(number), storage=storage) for number in part_numbers
     )
@@ -141,7 +144,7 @@ def abort_upload(*, tenant: Tenant, video_id: int, actor: str, storage: ObjectSt
     discard_parts(upload, storage=storage)
 
 
-def assemble(upload: VideoUpload, *, storage: ObjectStorage, checksum: str) -> None:
+def assemble(upload: VideoUpload, *, storage: ObjectStorage, checksum: Checksum | None) -> None:
     """
     Make one object of an upload's parts, unless that has happened.
 
@@ -164,7 +167,7 @@ def assemble(upload: VideoUpload, *, storage: ObjectStorage, checksum: str) -> N
                 upload.file_key,
                 upload_id=upload.multipart_upload_id,
                 parts=[part for part in parts if part.part_number <= plan.part_count],
-                checksum_crc64nvme=checksum or None,
+                checksum=checksum,
             )
         except MultipartUploadMissing:
             # Done by a call that died before its commit, or by another one just now: the object will tell.
@@ -221,8 +224,17 @@ def _open_upload(*, tenant: Tenant, video_id: int, now: datetime) -> tuple[Video
     return upload, upload.plan
 
 
+def _part_checksums(
+    upload: VideoUpload, part_numbers: Sequence[int], values: Sequence[str]
+) -> dict[int, Checksum | None]:
+    checksums = {number: upload.as_checksum(value) for number, value in zip(part_numbers, values, strict=False)}
+    if not all(checksum is None or checksum.algorithm.accepts(checksum.value) for checksum in checksums.values()):
+        raise PartChecksumsInvalid(checksum_algorithm=upload.checksum_algorithm)
+    return checksums
+
+
 def _sign_part(
-    upload: VideoUpload, number: int, *, plan: PartPlan, checksum: str | None, storage: ObjectStorage
+    upload: VideoUpload, number: int, *, plan: PartPlan, checksum: Checksum | None, storage: ObjectStorage
 ) -> PartTicket:
     size_bytes = plan.size_of(number)
     with translated_storage_errors():
@@ -231,11 +243,10 @@ def _sign_part(
             upload_id=upload.multipart_upload_id,
             part_number=number,
             size_bytes=size_bytes,
-            checksum_crc64nvme=checksum,
+            checksum=checksum,
             expires_seconds=settings.VIDEO_UPLOAD_URL_TTL_SECONDS,
         )
-    headers = {CRC64NVME_HEADER: checksum} if checksum and storage.checksum_algorithm else {}
-    return PartTicket(part_number=number, url=url, headers=headers, size_bytes=size_bytes)
+    return PartTicket(part_number=number, url=url, headers=checksum_headers(checksum), size_bytes=size_bytes)
 
 
 def _require_object(upload: VideoUpload, *, storage: ObjectStorage, error: MultipartUploadMissing) -> None:

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-from libs.s3_client.client import CRC64NVME_HEADER
+from libs.s3_client.client import checksum_header
 
+from ..domain.checksums import Checksum
 from ..domain.errors import UploadUrlExpired
 from ..domain.lifecycle import UploadState
 from ..domain.part_plan import UploadStrategy
@@ -40,7 +41,7 @@ class UploadTicket:
 def sign_ticket(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) -> UploadTicket:
     """Return the ticket of an upload, with a fresh URL where one PUT does it."""
     if upload.strategy == UploadStrategy.MULTIPART:
-        return describe_ticket(upload, storage=storage)
+        return describe_ticket(upload)
     lifetime_seconds = settings.VIDEO_UPLOAD_URL_TTL_SECONDS
     with translated_storage_errors():
         url = storage.presign_put(
@@ -48,14 +49,14 @@ def sign_ticket(upload: VideoUpload, *, storage: ObjectStorage, now: datetime) -
             content_type=upload.content_type,
             size_bytes=upload.size_bytes,
             expires_seconds=lifetime_seconds,
-            checksum_crc64nvme=upload.checksum_crc64nvme or None,
+            checksum=upload.checksum,
         )
-    return _ticket(upload, storage=storage, url=url, expires_at=now + timedelta(seconds=lifetime_seconds))
+    return _ticket(upload, url=url, expires_at=now + timedelta(seconds=lifetime_seconds))
 
 
-def describe_ticket(upload: VideoUpload, *, storage: ObjectStorage) -> UploadTicket:
+def describe_ticket(upload: VideoUpload) -> UploadTicket:
     """Return the ticket of an upload without signing anything."""
-    return _ticket(upload, storage=storage, url=None, expires_at=upload.deadline_at)
+    return _ticket(upload, url=None, expires_at=upload.deadline_at)
 
 
 def require_open(upload: VideoUpload, *, now: datetime) -> None:
@@ -69,25 +70,28 @@ def require_open(upload: VideoUpload, *, now: datetime) -> None:
         raise UploadUrlExpired
 
 
-def _ticket(upload: VideoUpload, *, storage: ObjectStorage, url: str | None, expires_at: datetime) -> UploadTicket:
+def _ticket(upload: VideoUpload, *, url: str | None, expires_at: datetime) -> UploadTicket:
     return UploadTicket(
         video=upload.video,
         upload_url=url,
         file_key=upload.file_key,
         content_type=upload.content_type,
         strategy=UploadStrategy(upload.strategy),
-        headers=_single_put_headers(upload, storage=storage),
+        headers=_single_put_headers(upload),
         part_size_bytes=upload.part_size_bytes,
         part_count=upload.part_count,
         expires_at=expires_at,
-        checksum_algorithm=storage.checksum_algorithm,
+        checksum_algorithm=upload.checksum_algorithm or None,
     )
 
 
-def _single_put_headers(upload: VideoUpload, *, storage: ObjectStorage) -> dict[str, str]:
+def _single_put_headers(upload: VideoUpload) -> dict[str, str]:
     if upload.strategy == UploadStrategy.MULTIPART:
         return {}
     headers = {"Content-Type": upload.content_type, "If-None-Match": "*"}
-    if upload.checksum_crc64nvme and storage.checksum_algorithm:
-        headers[CRC64NVME_HEADER] = upload.checksum_crc64nvme
-    return headers
+    return headers | checksum_headers(upload.checksum)
+
+
+def checksum_headers(checksum: Checksum | None) -> dict[str, str]:
+    """Return the header that a PUT with this checksum must carry, or none."""
+    return {checksum_header(checksum.algorithm): checksum.value} if checksum else {}

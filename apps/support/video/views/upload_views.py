@@ -34,9 +34,7 @@ class UploadViews(VideoViewSetBase):
     @action(detail=True, methods=["get"])
     def upload(self, request: Request, pk: int) -> Response:
         """Return how a video that is still PENDING is to be sent, for a client that comes back to it."""
-        ticket = describe_upload(
-            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.clock()
-        )
+        ticket = describe_upload(tenant=current_tenant(request), video_id=pk, clock=wiring.clock())
         answer = ticket_json(request, ticket)
         del answer["upload_url"]
         return Response(answer)

@@ -78,9 +78,9 @@ class Api:
         """Throw an upload's parts away."""
         self._call("POST", f"{video_id}/upload/multipart/abort/")
 
-    def complete(self, video_id: int, *, checksum: str) -> dict[str, Any]:
-        """Say that everything is sent."""
-        return self._call("POST", f"{video_id}/upload/complete/", body={"checksum_crc64nvme": checksum})
+    def complete(self, video_id: int, *, checksums: Mapping[str, str]) -> dict[str, Any]:
+        """Say that everything is sent; the file's checksum is named as the API does."""
+        return self._call("POST", f"{video_id}/upload/complete/", body=checksums)
 
     def video(self, video_id: int) -> dict[str, Any]:
         """Return a video."""

@@ -58,6 +58,12 @@ class PartsGone(ClientError):
     """Storage does not know the upload any more."""
 
 
+class TooOld(ClientError):
+    """The server asks for something that this client does not know."""
+
+    hint = "Install the client again, in the server's version."
+
+
 class Interrupted(ClientError):
     """Somebody pressed Ctrl-C."""
 

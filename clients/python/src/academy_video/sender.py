@@ -2,17 +2,18 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 import httpx
 
 from .api import Api
+from .checksums import Algorithm
 from .errors import Interrupted, PartsGone, Unavailable
 from .progress import FileProgress
 from .retry import TryAgain, with_retries
-from .source import Source, as_text
+from .source import Source
 
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 # Few calls for many parts, and still little that is signed and never sent.
@@ -52,21 +53,23 @@ class Sender:
     Sends one file.
 
     Args:
-        checksums: Whether storage checks them: then each part's is signed into its URL.
+        algorithm: What storage checks, if anything: then each part's checksum is signed into its URL.
         lanes: Parts at a time.
     """
 
-    def __init__(self, *, api: Api, source: Source, progress: FileProgress, checksums: bool, lanes: int) -> None:
+    def __init__(
+        self, *, api: Api, source: Source, progress: FileProgress, algorithm: Algorithm | None, lanes: int
+    ) -> None:
         self._api = api
         self._source = source
         self._progress = progress
-        self._checksums = checksums
+        self._algorithm = algorithm
         self._lanes = lanes
         self._stop = threading.Event()
         self._counting = threading.Lock()
         self._http = httpx.Client(timeout=TIMEOUT, limits=httpx.Limits(max_connections=lanes))
         self.sent_bytes = 0
-        self.crc_by_part: dict[int, int] = {}
+        self._crc_by_part: dict[int, int] = {}
 
     def close(self) -> None:
         """Give the connections back."""
@@ -112,11 +115,18 @@ class Sender:
 
         self._with_retries(put)
 
-    def checksum_of(self, part: Part) -> int:
+    def whole_checksum(self, parts: Sequence[Part]) -> dict[str, str]:
+        """Return the file's checksum from its parts' ones, as the API names it; none where storage checks nothing."""
+        if self._algorithm is None:
+            return {}
+        joined = self._algorithm.joined((self._checksum_of(part, self._algorithm), part.size_bytes) for part in parts)
+        return {self._algorithm.field: self._algorithm.as_text(joined)}
+
+    def _checksum_of(self, part: Part, algorithm: Algorithm) -> int:
         """Return a part's checksum, worked out once."""
-        if part.number not in self.crc_by_part:
-            self.crc_by_part[part.number] = self._source.checksum(part.offset, part.size_bytes)
-        return self.crc_by_part[part.number]
+        if part.number not in self._crc_by_part:
+            self._crc_by_part[part.number] = algorithm.of(self._source.pieces(part.offset, part.size_bytes))
+        return self._crc_by_part[part.number]
 
     def _run_lane(self, video_id: int, line: _Line) -> None:
         while (signed := self._next(video_id, line)) is not None:
@@ -130,13 +140,18 @@ class Sender:
             return line.signed.popleft() if line.signed else None
 
     def _sign(self, video_id: int, parts: list[Part]) -> list[_Signed]:
-        crcs = [as_text(self.checksum_of(part)) for part in parts] if self._checksums else None
-        answer = self._api.sign_parts(video_id, [part.number for part in parts], crcs)
+        answer = self._api.sign_parts(video_id, [part.number for part in parts], self._checksum_texts(parts))
         by_number = {part.number: part for part in parts}
         return [
             _Signed(part=by_number[entry["part_number"]], url=entry["url"], headers=entry["headers"])
             for entry in answer["parts"]
         ]
+
+    def _checksum_texts(self, parts: Sequence[Part]) -> list[str] | None:
+        algorithm = self._algorithm
+        if algorithm is None:
+            return None
+        return [algorithm.as_text(self._checksum_of(part, algorithm)) for part in parts]
 
     def _send_part(self, video_id: int, signed: _Signed) -> None:
         current = [signed]

@@ -1,12 +1,9 @@
 """The file that is sent: read in pieces, and known again when it has changed."""
 
-import base64
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from awscrt import checksums
 
 from .errors import FileChanged, FileUnreadable
 
@@ -66,26 +63,6 @@ class Source:
             if on_bytes is not None:
                 on_bytes(len(piece))
 
-    def checksum(self, offset: int, length: int) -> int:
-        """Return a range's CRC64NVME."""
-        value = 0
-        for piece in self.pieces(offset, length):
-            value = checksums.crc64nvme(piece, value)
-        return value
-
     def _look(self) -> Fingerprint:
         seen = os.fstat(self._file.fileno())
         return Fingerprint(path=str(self.path.resolve()), size_bytes=seen.st_size, modified_ns=seen.st_mtime_ns)
-
-
-def joined_checksum(parts: list[tuple[int, int]]) -> int:
-    """Return the CRC64NVME of a whole from its parts' ones and lengths, in their order."""
-    value = 0
-    for checksum, length in parts:
-        value = checksums.combine_crc64nvme(value, checksum, length)
-    return value
-
-
-def as_text(checksum: int) -> str:
-    """Return a checksum as S3 writes it: the base64 of its eight bytes, the highest first."""
-    return base64.b64encode(checksum.to_bytes(8, "big")).decode()

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from .api import Api
+from .checksums import ALGORITHMS, Algorithm, algorithm_of
 from .errors import ClientError, PartsGone, Refused
 from .progress import FileProgress, Silent
 from .resume import Left, ResumeFile, resume_file, state_folder
 from .sender import Part, Sender
-from .source import Source, as_text, joined_checksum
+from .source import Source
 
 LANES = 4
 # Of a file that is read in a moment the server is told the checksum beforehand, and binds it to the URL.
@@ -132,7 +133,8 @@ class _Upload:
             "size_bytes": self._source.size_bytes,
         }
         if self._source.size_bytes <= TOLD_UP_TO_BYTES:
-            fields["checksum_crc64nvme"] = as_text(self._source.checksum(0, self._source.size_bytes))
+            # Which one storage checks is only known from the answer.
+            fields |= {each.field: self._whole_checksum(each) for each in ALGORITHMS.values()}
         try:
             ticket = self._api.init(fields, idempotency_key=left.idempotency_key)
         except Refused:
@@ -161,21 +163,21 @@ class _Upload:
             api=self._api,
             source=self._source,
             progress=self._progress,
-            checksums=plan["checksum_algorithm"] is not None,
+            algorithm=algorithm_of(plan["checksum_algorithm"]),
             lanes=self._lanes,
         )
         try:
             if plan["strategy"] == "multipart":
-                checksum = self._send_parts(ticket, sender)
+                checksums = self._send_parts(ticket, sender)
             else:
-                checksum = self._send_whole(ticket, sender)
+                checksums = self._send_whole(ticket, sender)
             self._source.require_unchanged()
-            return self._complete(ticket, sender, checksum=checksum, resumed=resumed)
+            return self._complete(ticket, sender, checksums=checksums, resumed=resumed)
         finally:
             self._sent_bytes += sender.sent_bytes
             sender.close()
 
-    def _send_parts(self, ticket: dict[str, Any], sender: Sender) -> str:
+    def _send_parts(self, ticket: dict[str, Any], sender: Sender) -> dict[str, str]:
         video_id = int(ticket["video"]["id"])
         parts = parts_of(ticket["upload"], size_bytes=self._source.size_bytes)
         try:
@@ -189,15 +191,19 @@ class _Upload:
         if missing:
             sender.send_parts(video_id, missing)
         self._progress.say("checking")
-        return as_text(joined_checksum([(sender.checksum_of(part), part.size_bytes) for part in parts]))
+        return sender.whole_checksum(parts)
 
-    def _send_whole(self, ticket: dict[str, Any], sender: Sender) -> str:
+    def _send_whole(self, ticket: dict[str, Any], sender: Sender) -> dict[str, str]:
         video_id = int(ticket["video"]["id"])
         self._progress.begin(total_bytes=self._source.size_bytes, done_bytes=0)
         url = ticket.get("upload_url") or self._refresh(video_id)
         sender.send_whole(url, ticket["upload"]["headers"], refresh=lambda: self._refresh(video_id))
         self._progress.say("checking")
-        return as_text(self._source.checksum(0, self._source.size_bytes))
+        algorithm = algorithm_of(ticket["upload"]["checksum_algorithm"])
+        return {algorithm.field: self._whole_checksum(algorithm)} if algorithm else {}
+
+    def _whole_checksum(self, algorithm: Algorithm) -> str:
+        return algorithm.as_text(algorithm.of(self._source.pieces(0, self._source.size_bytes)))
 
     def _refresh(self, video_id: int) -> str:
         try:
@@ -205,11 +211,11 @@ class _Upload:
         except Refused as refusal:
             raise _gone_or(refusal) from refusal
 
-    def _complete(self, ticket: dict[str, Any], sender: Sender, *, checksum: str, resumed: bool) -> Outcome:
+    def _complete(self, ticket: dict[str, Any], sender: Sender, *, checksums: dict[str, str], resumed: bool) -> Outcome:
         video_id = int(ticket["video"]["id"])
         for _ in range(ROUNDS):
             try:
-                answer = self._api.complete(video_id, checksum=checksum)
+                answer = self._api.complete(video_id, checksums=checksums)
             except Refused as refusal:
                 if refusal.code == "upload_incomplete" and refusal.body.get("missing_parts"):
                     self._send_parts(ticket, sender)

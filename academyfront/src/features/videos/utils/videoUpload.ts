@@ -153,6 +153,7 @@ class RunningUpload {
       content_type: this.#file.type,
       // Reading a whole lecture before its first byte is sent would cost minutes; storage checks lengths.
       checksum_crc64nvme: "",
+      checksum_crc32: "",
     };
     return this.#withRetries(CALL_POLICY, "server", () => ports.api.init(body, { signal, idempotencyKey }));
   }
