@@ -1,11 +1,11 @@
 """
 The relay against its floor, over real PostgreSQL and a real SQS server, all in one run.
 
-Prints: sustained rows/s of `drain_once` and of a bare loop of `send_message_batch` on the same queue, and their ratio;
-the time from commit to visible in the queue while idle (p50, p99); and the cost of a drain beside 0, 10^5 and 10^6
-rows that have been sent already.
+Prints: sustained rows/s of a relay process, which logs each message, and of a bare loop of `send_message_batch` on the
+same queue, and their ratio; the time from commit to a consumer's hands, idle and under load (p50, p99); and the cost
+of a drain beside 0, 10^5 and 10^6 rows that have been sent already.
 
-    python -m benchmarks.relay [--rows 3000] [--history 0 100000 1000000]
+    python -m benchmarks.relay [--rows 10000] [--rate 200] [--history 0 100000 1000000]
 """
 
 import argparse
@@ -31,6 +31,8 @@ def main() -> None:
         print(f"ratio, median of {ROUNDS}: {statistics.median(r / b for b, r in ratios):.2f}   (aim 0.80)")
         p50, p99 = measures.idle_latency_ms(samples=LATENCY_SAMPLES)
         print(f"commit to visible, idle: p50 {p50:.1f} ms, p99 {p99:.1f} ms   (aim 5 and 50)")
+        p50, p99 = measures.loaded_latency_ms(rows_per_second=options.rate, seconds=10)
+        print(f"commit to received at {options.rate} rows/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
         for sent_rows in options.history:
             print(f"beside {sent_rows:>9,} sent rows: drain of 100 in {measures.drain_ms_beside(sent_rows):.1f} ms")
     finally:
@@ -39,7 +41,8 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[1])
-    parser.add_argument("--rows", type=int, default=3000)
+    parser.add_argument("--rows", type=int, default=10_000)
+    parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--history", type=int, nargs="*", default=[0, 100_000, 1_000_000])
     return parser.parse_args()
 

@@ -1,8 +1,16 @@
 """What `benchmarks.relay` measures. Needs Django set up."""
 
+import json
+import os
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
-from threading import Event, Thread
+from threading import Thread
+from urllib.parse import urlsplit
 
 import boto3
 from django.conf import settings
@@ -11,7 +19,6 @@ from django.utils import timezone
 
 from apps.support.outbox import outbox
 from apps.support.outbox.models import OutboxMessage
-from apps.support.outbox.process import run_relay
 from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
 from libs.clock import SystemClock
@@ -20,7 +27,21 @@ BODY = (
     '{"version":1,"job_id":"00000000-0000-0000-0000-000000000000","video_id":1,"tenant_id":1,"file_key":"tenants/1/x"}'
 )
 CLOCK = SystemClock()
-DRAIN_LIMIT = 500
+
+
+@contextmanager
+def relay_process() -> Iterator[None]:
+    """Run `run_outbox_relay` as an installation does, with its log thrown away after it has been written."""
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    environment = {**os.environ, "DATABASE_URL": database.geturl(), "ACADEMY_LOG_LEVEL": "INFO"}
+    relay = subprocess.Popen(
+        [sys.executable, "manage.py", "run_outbox_relay"], env=environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        relay.terminate()
+        relay.wait()
 
 
 class Measures:
@@ -39,29 +60,42 @@ class Measures:
         )
 
     def throughput_ratio(self, *, rows: int) -> tuple[float, float]:
-        """Return messages per second of the bare loop and rows per second of the relay, one after the other."""
+        """Return messages per second of the bare loop and rows per second of a relay process, one after the other."""
         self._purge()
         bare = rows / self._bare_loop_seconds(rows)
         self._purge()
-        self._fill(rows)
-        started = time.perf_counter()
-        sent = 0
-        while sent < rows:
-            sent += drain_once(queue=self._queue, clock=CLOCK, limit=DRAIN_LIMIT).sent
-        return bare, rows / (time.perf_counter() - started)
+        with relay_process():
+            self._fill(1)
+            self._wait_until_sent()
+            self._fill(rows)
+            started = time.perf_counter()
+            self._wait_until_sent()
+            return bare, rows / (time.perf_counter() - started)
 
     def idle_latency_ms(self, *, samples: int) -> tuple[float, float]:
-        """Return p50 and p99 of the time from commit to a long poll's answer, with the relay's own loop running."""
+        """Return p50 and p99 of the time from commit to a long poll's answer, beside an idle relay process."""
         self._purge()
-        stop = Event()
-        relay = Thread(target=run_relay, kwargs={"queue": self._queue, "clock": CLOCK, "stop": stop})
-        relay.start()
-        try:
-            measured = sorted(self._one_latency_ms() for _ in range(samples))
-        finally:
-            stop.set()
-            relay.join()
-        return measured[len(measured) // 2], measured[int(len(measured) * 0.99)]
+        with relay_process():
+            self._one_latency_ms()
+            return _percentiles([self._one_latency_ms() for _ in range(samples)])
+
+    def loaded_latency_ms(self, *, rows_per_second: int, seconds: float) -> tuple[float, float]:
+        """Return p50 and p99 of the time from commit to received, while rows are committed at a steady rate."""
+        self._purge()
+        count = round(rows_per_second * seconds)
+        received: dict[int, float] = {}
+        committed: dict[int, float] = {}
+        with relay_process(), ThreadPoolExecutor(1) as receiver:
+            self._one_latency_ms()
+            receiving = receiver.submit(self._receive_all, received, count)
+            begun = time.perf_counter()
+            for number in range(count):
+                time.sleep(max(0.0, begun + number / rows_per_second - time.perf_counter()))
+                with transaction.atomic():
+                    self._add(video_id=number + 2)
+                committed[number + 2] = time.perf_counter()
+            receiving.result(timeout=60)
+        return _percentiles([(received[number] - at) * 1000 for number, at in committed.items()])
 
     def drain_ms_beside(self, sent_rows: int) -> float:
         """Return the best of five drains of 100 rows while the table holds so many that are sent."""
@@ -87,7 +121,7 @@ class Measures:
         receiver.start()
         time.sleep(0.02)  # until the long poll stands
         with transaction.atomic():
-            self._add(1)
+            self._add()
         committed = time.perf_counter()
         receiver.join()
         return (answer[0] - committed) * 1000
@@ -99,21 +133,36 @@ class Measures:
             self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
         return received
 
-    def _fill(self, rows: int) -> None:
-        with transaction.atomic():
-            self._add(rows)
+    def _receive_all(self, received: dict[int, float], count: int) -> None:
+        while len(received) < count:
+            answer = self._sqs.receive_message(QueueUrl=self._queue_url, WaitTimeSeconds=1, MaxNumberOfMessages=10)
+            at = time.perf_counter()
+            received |= {json.loads(message["Body"])["video_id"]: at for message in answer.get("Messages", [])}
 
-    def _add(self, rows: int) -> None:
+    def _wait_until_sent(self) -> None:
+        while OutboxMessage.objects.filter(sent_at=None).exists():
+            time.sleep(0.005)
+
+    def _fill(self, rows: int) -> None:
+        """Commit rows at once, and tell the relay."""
         now = timezone.now()
-        if rows == 1:
-            outbox.add(queue_name=self._queue_name, body=BODY, group_id="demo", subject="benchmark", now=now)
-            return
-        OutboxMessage.objects.bulk_create(
-            OutboxMessage(
-                queue_name=self._queue_name, body=BODY, group_id="demo", subject="benchmark", created_at=now, due_at=now
+        with transaction.atomic():
+            OutboxMessage.objects.bulk_create(
+                OutboxMessage(
+                    queue_name=self._queue_name,
+                    body=BODY,
+                    group_id="demo",
+                    subject="benchmark",
+                    created_at=now,
+                    due_at=now,
+                )
+                for _ in range(rows - 1)
             )
-            for _ in range(rows)
-        )
+            self._add()
+
+    def _add(self, *, video_id: int = 1) -> None:
+        body = BODY.replace('"video_id":1', f'"video_id":{video_id}')
+        outbox.add(queue_name=self._queue_name, body=body, group_id="demo", subject="benchmark", now=timezone.now())
 
     def _set_history(self, rows: int) -> None:
         OutboxMessage.objects.all().delete()
@@ -132,3 +181,9 @@ class Measures:
     def _purge(self) -> None:
         OutboxMessage.objects.all().delete()
         self._sqs.purge_queue(QueueUrl=self._queue_url)
+
+
+def _percentiles(measured: list[float]) -> tuple[float, float]:
+    """Return the median and the value that 99 in a hundred do not exceed."""
+    ordered = sorted(measured)
+    return ordered[len(ordered) // 2], ordered[int(len(ordered) * 0.99)]

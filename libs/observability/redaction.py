@@ -26,8 +26,26 @@ _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
 )
 
 
+# Each rule needs one of these, in lower case. Nearly every line has none, and looking costs a tenth of the rules.
+_MARKS = (
+    "x-amz-",
+    "signature=",
+    "awsaccesskeyid=",
+    "key-pair-id=",
+    "policy=",
+    "token=",
+    "avk_",
+    "bearer",
+    "/playback/",
+    "://",
+)
+
+
 def redact_text(text: str) -> str:
     """Return `text` without signatures, bearer keys, playback tokens and passwords in URLs."""
+    lowered = text.lower()
+    if not any(mark in lowered for mark in _MARKS):
+        return text
     for pattern, replacement in _RULES:
         text = pattern.sub(replacement, text)
     return text

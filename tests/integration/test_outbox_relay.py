@@ -13,8 +13,17 @@ from django.db import connection, connections, transaction
 
 from apps.support.outbox import outbox
 from apps.support.outbox.models import OutboxMessage
-from apps.support.outbox.process import run_relay
-from apps.support.outbox.relay import KEEP_SENT, RESERVATION, DrainReport, NotSent, drain_once, prune_sent, send_now
+from apps.support.outbox.process import LANES, run_relay
+from apps.support.outbox.relay import (
+    DRAIN_LIMIT,
+    KEEP_SENT,
+    RESERVATION,
+    DrainReport,
+    NotSent,
+    drain_once,
+    prune_sent,
+    send_now,
+)
 from apps.support.video.domain.errors import JobHeld
 from libs.clock import FixedClock, SystemClock
 from libs.db.guards import TransactionGuardError
@@ -358,6 +367,28 @@ class TestLoop:
         sender = RecordingSender()
         with self.running(sender):
             self.wait_for(sender, 1)
+
+    def test_a_backlog_is_shared_by_lanes_and_no_row_is_sent_twice(self) -> None:
+        now = SystemClock().now()
+        OutboxMessage.objects.bulk_create(
+            OutboxMessage(queue_name=QUEUE, body=str(n), group_id="demo", subject=str(n), created_at=now, due_at=now)
+            for n in range(3 * DRAIN_LIMIT + 7)
+        )
+        lanes: set[str] = set()
+        all_lanes = threading.Barrier(LANES)
+
+        def meet() -> None:
+            name = threading.current_thread().name
+            if name.startswith("relay-lane") and name not in lanes:
+                lanes.add(name)
+                all_lanes.wait(timeout=self.DEADLINE_SECONDS)
+
+        sender = RecordingSender(on_send=meet)
+        with self.running(sender):
+            wait_until(lambda: unsent() == [], timeout_seconds=self.DEADLINE_SECONDS, message="the backlog is sent")
+
+        assert Counter(message.body for message in sender.sent) == {str(n): 1 for n in range(3 * DRAIN_LIMIT + 7)}
+        assert len(lanes) == LANES
 
     def test_a_lost_database_connection_costs_a_pause_and_no_message(self) -> None:
         sender = RecordingSender()

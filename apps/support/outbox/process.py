@@ -1,6 +1,7 @@
 """The relay's loop: a shell around `drain_once`."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event
 
@@ -12,7 +13,7 @@ from psycopg import sql
 from libs.clock import Clock
 
 from .outbox import NOTIFY_CHANNEL
-from .relay import DrainReport, MessageSender, drain_once, prune_sent
+from .relay import DRAIN_LIMIT, DrainReport, MessageSender, drain_once, prune_sent
 
 log = structlog.get_logger(__name__)
 
@@ -21,6 +22,8 @@ POLL_SECONDS = 1.0
 PRUNE_EVERY_STEPS = 3600
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
+# With a backlog two lanes share the work: while one waits for the queue or the database, the other signs and parses.
+LANES = 2
 
 
 def run_relay(*, queue: MessageSender, clock: Clock, stop: Event, poll_seconds: float = POLL_SECONDS) -> None:
@@ -50,12 +53,32 @@ def _drain_until_stopped(
     while not stop.is_set():
         report = drain_once(queue=queue, clock=clock)
         _log_report(report)
+        if report.sent == DRAIN_LIMIT:
+            _drain_backlog(queue=queue, clock=clock, stop=stop)
         steps += 1
         if steps % PRUNE_EVERY_STEPS == 0:
             prune_sent(clock=clock)
         if report.sent == 0:
             connection.close_if_unusable_or_obsolete()
             next(wait.notifies(timeout=poll_seconds, stop_after=1), None)
+
+
+def _drain_backlog(*, queue: MessageSender, clock: Clock, stop: Event) -> None:
+    """Drain in several lanes until one step does not fill up, or the queue stops taking everything."""
+
+    def drain_lane() -> None:
+        try:
+            report = None
+            while not stop.is_set() and (report is None or report.sent == DRAIN_LIMIT):
+                report = drain_once(queue=queue, clock=clock)
+                _log_report(report)
+        finally:
+            # Each lane is a thread that ends, and would take its connection along.
+            connection.close()
+
+    with ThreadPoolExecutor(LANES, thread_name_prefix="relay-lane") as lanes:
+        for lane in [lanes.submit(drain_lane) for _ in range(LANES)]:
+            lane.result()
 
 
 def _log_report(report: DrainReport) -> None:

@@ -12,15 +12,14 @@ from datetime import datetime, timedelta
 from itertools import groupby, islice
 from typing import Protocol
 
-from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db import connection
 
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
 from libs.queue.client import BATCH_LIMIT, BatchOutcome, OutgoingMessage, QueueUnavailable
 
 from .models import OutboxMessage
-from .signals import message_failed, message_sent
+from .signals import message_failed, messages_sent
 
 RESERVATION = timedelta(seconds=30)
 FIRST_BACKOFF = timedelta(seconds=0.5)
@@ -29,6 +28,7 @@ LONGEST_BACKOFF = timedelta(seconds=60)
 LONGEST_OUTAGE_BACKOFF = timedelta(seconds=5)
 NOT_MENTIONED = "the queue's answer does not mention the message"
 KEEP_SENT = timedelta(days=2)
+DRAIN_LIMIT = 500
 
 
 class MessageSender(Protocol):
@@ -46,16 +46,27 @@ class DrainReport:
     failed: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReservedMessage:
+    """An unsent row that nobody else sends before its reservation ends. `attempt_count` is of the attempts before."""
+
+    id: int
+    queue_name: str
+    body: str
+    group_id: str
+    subject: str
+    attempt_count: int
+
+
 class NotSent(Exception):
     """The queue has not taken the message in time. It stays in the outbox and the relay goes on."""
 
 
-def drain_once(*, queue: MessageSender, clock: Clock, limit: int = 500) -> DrainReport:
+def drain_once(*, queue: MessageSender, clock: Clock, limit: int = DRAIN_LIMIT) -> DrainReport:
     """Send the messages that are due now, oldest first, at most `limit`. Any number of relays may run this at once."""
     assert_no_transaction()
     now = clock.now()
-    due = OutboxMessage.objects.filter(sent_at=None, due_at__lte=now).order_by("due_at", "id")
-    return _send_reserved(_reserve(due, now=now, limit=limit), queue=queue, clock=clock)
+    return _send_reserved(_reserve("due_at <= %s", [now], now=now, limit=limit), queue=queue, clock=clock)
 
 
 def send_now(*, message_id: int, queue: MessageSender, clock: Clock, timeout_seconds: float) -> None:
@@ -72,10 +83,9 @@ def send_now(*, message_id: int, queue: MessageSender, clock: Clock, timeout_sec
     """
     assert_no_transaction()
     now = clock.now()
-    being_sent = Q(attempt_count__gt=0, last_error="", due_at__gt=now)
-    # Due or not: the caller's grace keeps relays away from the row until now.
-    unsent = OutboxMessage.objects.filter(pk=message_id, sent_at=None).exclude(being_sent)
-    _send_reserved(_reserve(unsent, now=now, limit=1), queue=queue, clock=clock)
+    # Due or not: the caller's grace keeps relays away from the row until now. But not one that is being sent.
+    mine = "id = %s AND NOT (attempt_count > 0 AND last_error = '' AND due_at > %s)"
+    _send_reserved(_reserve(mine, [message_id, now], now=now, limit=1), queue=queue, clock=clock)
     deadline = time.monotonic() + timeout_seconds
     while True:
         message = OutboxMessage.objects.get(pk=message_id)
@@ -92,19 +102,34 @@ def prune_sent(*, clock: Clock, limit: int = 5000) -> int:
     return OutboxMessage.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[0]
 
 
-def _reserve(candidates: QuerySet[OutboxMessage], *, now: datetime, limit: int) -> list[OutboxMessage]:
-    with transaction.atomic():
-        rows = list(candidates.select_for_update(skip_locked=True)[:limit])
-        OutboxMessage.objects.filter(pk__in=[row.pk for row in rows]).update(
-            # Without an error until this attempt has one: that is how `send_now` knows a row that is being sent.
-            due_at=now + RESERVATION,
-            attempt_count=F("attempt_count") + 1,
-            last_error="",
+def _reserve(condition: str, parameters: Sequence[int | datetime], *, now: datetime, limit: int) -> list[ReservedMessage]:
+    """
+    Take unsent rows that nobody else holds. One statement is one commit: nothing is open when the send begins.
+
+    Args:
+        condition: SQL of this module, never anything from outside.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH chosen AS (
+                SELECT id, queue_name, body, group_id, subject, attempt_count, due_at FROM outbox_message
+                WHERE sent_at IS NULL AND {condition}
+                ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+            ), reserved AS (
+                -- Without an error until this attempt has one: that is how `send_now` knows a row that is being sent.
+                UPDATE outbox_message SET due_at = %s, attempt_count = outbox_message.attempt_count + 1, last_error = ''
+                FROM chosen WHERE outbox_message.id = chosen.id
+            )
+            SELECT id, queue_name, body, group_id, subject, attempt_count FROM chosen ORDER BY due_at, id
+            """,  # noqa: S608
+            [*parameters, limit, now + RESERVATION],
         )
-    return rows
+        columns = [column.name for column in cursor.description]
+        return [ReservedMessage(**dict(zip(columns, row, strict=True))) for row in cursor]
 
 
-def _send_reserved(rows: list[OutboxMessage], *, queue: MessageSender, clock: Clock) -> DrainReport:
+def _send_reserved(rows: list[ReservedMessage], *, queue: MessageSender, clock: Clock) -> DrainReport:
     assert_no_transaction()
     delivery = _Delivery(queue)
     for batch in _batches(rows):
@@ -124,13 +149,13 @@ class _Delivery:
     """
 
     def __init__(self, queue: MessageSender) -> None:
-        self.sent: dict[OutboxMessage, str] = {}
-        self.refused: dict[OutboxMessage, str] = {}
-        self.unsent: dict[OutboxMessage, str] = {}
+        self.sent: dict[ReservedMessage, str] = {}
+        self.refused: dict[ReservedMessage, str] = {}
+        self.unsent: dict[ReservedMessage, str] = {}
         self._queue = queue
         self._outage: str | None = None
 
-    def send(self, batch: list[OutboxMessage]) -> None:
+    def send(self, batch: list[ReservedMessage]) -> None:
         if self._outage is not None:
             # The queue is away: asking it again for every batch would hold each of them up for another time-out.
             self.unsent |= dict.fromkeys(batch, self._outage)
@@ -142,13 +167,13 @@ class _Delivery:
             self.unsent |= dict.fromkeys(batch, self._outage)
             return
         for row in batch:
-            if message_id := outcome.sent.get(str(row.pk)):
+            if message_id := outcome.sent.get(str(row.id)):
                 self.sent[row] = message_id
             else:
-                self.refused[row] = outcome.refused.get(str(row.pk), NOT_MENTIONED)
+                self.refused[row] = outcome.refused.get(str(row.id), NOT_MENTIONED)
 
 
-def _batches(rows: list[OutboxMessage]) -> Iterator[list[OutboxMessage]]:
+def _batches(rows: list[ReservedMessage]) -> Iterator[list[ReservedMessage]]:
     by_queue = groupby(sorted(rows, key=lambda row: row.queue_name), key=lambda row: row.queue_name)
     for _queue_name, group in by_queue:
         remaining = iter(group)
@@ -156,11 +181,11 @@ def _batches(rows: list[OutboxMessage]) -> Iterator[list[OutboxMessage]]:
             yield batch
 
 
-def _outgoing(row: OutboxMessage) -> OutgoingMessage:
-    return OutgoingMessage(entry_id=str(row.pk), body=row.body, group_id=row.group_id or None)
+def _outgoing(row: ReservedMessage) -> OutgoingMessage:
+    return OutgoingMessage(entry_id=str(row.id), body=row.body, group_id=row.group_id or None)
 
 
-def _mark_sent(message_ids: Mapping[OutboxMessage, str], *, now: datetime) -> None:
+def _mark_sent(message_ids: Mapping[ReservedMessage, str], *, now: datetime) -> None:
     if not message_ids:
         return
     with connection.cursor() as cursor:
@@ -170,14 +195,13 @@ def _mark_sent(message_ids: Mapping[OutboxMessage, str], *, now: datetime) -> No
             FROM unnest(%s::bigint[], %s::text[]) AS answer(id, message_id)
             WHERE outbox_message.id = answer.id AND sent_at IS NULL
             """,
-            [now, [row.pk for row in message_ids], list(message_ids.values())],
+            [now, [row.id for row in message_ids], list(message_ids.values())],
         )
-    for row in message_ids:
-        message_sent.send(OutboxMessage, message=row)
+    messages_sent.send(OutboxMessage, messages=list(message_ids))
 
 
-def _mark_failed(reasons: Mapping[OutboxMessage, str], *, longest: timedelta, now: datetime) -> None:
+def _mark_failed(reasons: Mapping[ReservedMessage, str], *, longest: timedelta, now: datetime) -> None:
     for row, reason in reasons.items():
         backoff = min(longest, FIRST_BACKOFF * 2 ** min(row.attempt_count, 10))
-        OutboxMessage.objects.filter(pk=row.pk, sent_at=None).update(due_at=now + backoff, last_error=reason[:2000])
+        OutboxMessage.objects.filter(pk=row.id, sent_at=None).update(due_at=now + backoff, last_error=reason[:2000])
         message_failed.send(OutboxMessage, message=row, reason=reason)

@@ -1,9 +1,9 @@
-"""What the relay tells whoever wrote a message. Receivers get `message: OutboxMessage`."""
+"""What the relay tells whoever wrote a message."""
 
 from django.dispatch import Signal
 
-message_sent = Signal()
-"""The queue has taken the message."""
+messages_sent = Signal()
+"""The queue has taken them; gets `messages: Sequence[ReservedMessage]`."""
 
 message_failed = Signal()
-"""The queue has not taken the message; also gets `reason: str`. The relay tries again by itself."""
+"""The queue has not taken it; gets `message: ReservedMessage` and `reason: str`. The relay tries again by itself."""

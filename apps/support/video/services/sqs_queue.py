@@ -1,5 +1,6 @@
 """Jobs and their wake-ups: rows in one commit, then a send that may be late but never lost."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -7,7 +8,8 @@ from django.conf import settings
 
 from apps.support.outbox import outbox, relay
 from apps.support.outbox.models import OutboxMessage
-from apps.support.outbox.signals import message_failed, message_sent
+from apps.support.outbox.relay import ReservedMessage
+from apps.support.outbox.signals import message_failed, messages_sent
 from libs.clock import Clock
 
 from ..domain.contracts import TranscodeMessage
@@ -118,22 +120,23 @@ def is_sent(job: VideoTranscodeJob) -> bool:
     return not OutboxMessage.objects.filter(subject=str(job.pk), sent_at=None).exists()
 
 
-def _log_sent(*, message: OutboxMessage, **_kwargs: object) -> None:
-    if message.queue_name != settings.VIDEO_SQS_QUEUE_NAME:
-        return
-    wake_up = TranscodeMessage.parse(message.body)
-    if wake_up.is_call_for_help:
-        return
-    log.info(
-        "message_sent",
-        message=f"Video {wake_up.video_id} enqueue to SQS {message.queue_name}",
-        video_id=wake_up.video_id,
-        tenant_id=wake_up.tenant_id,
-        job_id=str(wake_up.job_id),
-    )
+def _log_sent(*, messages: Sequence[ReservedMessage], **_kwargs: object) -> None:
+    bound = log.bind()
+    for message in messages:
+        if message.queue_name != settings.VIDEO_SQS_QUEUE_NAME:
+            continue
+        wake_up = TranscodeMessage.parse(message.body)
+        if not wake_up.is_call_for_help:
+            bound.info(
+                "message_sent",
+                message=f"Video {wake_up.video_id} enqueue to SQS {message.queue_name}",
+                video_id=wake_up.video_id,
+                tenant_id=wake_up.tenant_id,
+                job_id=str(wake_up.job_id),
+            )
 
 
-def _log_failed(*, message: OutboxMessage, reason: str, **_kwargs: object) -> None:
+def _log_failed(*, message: ReservedMessage, reason: str, **_kwargs: object) -> None:
     if message.queue_name == settings.VIDEO_SQS_QUEUE_NAME:
         log.error(
             "message_failed",
@@ -150,5 +153,5 @@ def _ids(job: VideoTranscodeJob) -> dict[str, object]:
 
 def connect_outbox_signals() -> None:
     """Let every send write its log line, whoever sends: alarms match these words."""
-    message_sent.connect(_log_sent, dispatch_uid="video.message_sent")
+    messages_sent.connect(_log_sent, dispatch_uid="video.message_sent")
     message_failed.connect(_log_failed, dispatch_uid="video.message_failed")
