@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -20,6 +21,7 @@ from apps.support.video.recovery.invariant import World
 from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.recovery.strays import PartsHaveOwner
 from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted
+from apps.support.video.recovery.wired import wired_world
 from apps.support.video.services.ingest import init_upload
 from apps.support.video.services.multipart import assemble
 from libs.clock import FixedClock, SystemClock
@@ -97,12 +99,7 @@ def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
 
 def world_at(**passed: float) -> World:
     """Return the real world, as it will be after some time."""
-    return World(
-        clock=FixedClock(SystemClock().now() + timedelta(**passed)),
-        storage=wiring.storage(),
-        prober=wiring.prober(),
-        queue=wiring.video_queue(),
-    )
+    return replace(wired_world(), clock=FixedClock(SystemClock().now() + timedelta(**passed)))
 
 
 def open_parts(storage: S3Storage, tenant: Tenant) -> list[str]:

@@ -18,6 +18,7 @@ WHY_FIELDS = {
     "video_id",
     "status",
     "cause_code",
+    "inner_cause_code",
     "severity",
     "verdict",
     "operator",

@@ -14,6 +14,7 @@ from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
 from apps.support.video.domain.errors import LeaseLost
 from apps.support.video.models import TenantUsage, Video, VideoCharge, VideoTranscodeJob, VideoUpload
+from apps.support.video.recovery.dead_letters import DeadLettersAreSettled
 from apps.support.video.recovery.invariant import Finding, Invariant, World
 from apps.support.video.recovery.invariants import (
     QueuedJobHasMessage,
@@ -26,6 +27,7 @@ from apps.support.video.recovery.statuses import StatusIsProjection, WaitingVide
 from apps.support.video.recovery.strays import PartsHaveOwner
 from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted, postpone_checks
 from apps.support.video.recovery.usage import UsageIsExact
+from apps.support.video.services.dead_letters import take_dead_letters
 from libs.media.ffprobe import MediaRejected, ProbeTimeout
 from tests.support.videos import STATES, Pipeline, all_rows, messages_of
 from tests.support.waiting import wait_until
@@ -119,6 +121,16 @@ def drifted_charge(pipeline: Pipeline) -> Video:
     return video
 
 
+def dead_letter(pipeline: Pipeline) -> Video:
+    """A message that the queue gave up on and that was taken over, of a job that has its outcome."""
+    video = pipeline.uploaded()
+    message = pipeline.message(video)
+    pipeline.publish(pipeline.claim(video))
+    pipeline.dead_letters.put(message.to_json())
+    take_dead_letters(queue=pipeline.dead_letters, clock=pipeline.clock, limit=10)
+    return video
+
+
 Maker = Callable[[Pipeline], Video]
 
 
@@ -144,6 +156,7 @@ BROKEN: list[tuple[Invariant, Maker]] = [
     (ArrivedUploadIsCompleted(), arrived),
     (ArrivedUploadIsCompleted(), overdue_upload),
     (ArrivedUploadIsCompleted(), arrived_after_expiry),
+    (DeadLettersAreSettled(), dead_letter),
     (TombstoneIsPurged(), tombstone),
     (PartsHaveOwner(), stray_parts),
     (UsageIsExact(), drifted_charge),

@@ -60,7 +60,7 @@ from apps.support.video.services.transcode import claim_job, fail_job, publish_j
 from libs.clock import FixedClock, SystemClock
 from libs.media.ffprobe import MediaFacts, MediaRejected, ProbeTimeout
 from libs.s3_client.client import MultipartUploadMissing, ObjectMissing, S3Storage
-from tests.support.videos import FACTS, RecordingSender, StubProber, output_of
+from tests.support.videos import FACTS, MemoryQueue, RecordingSender, StubProber, output_of
 
 MIB = 1024**2
 PART_BYTES = 8 * MIB
@@ -112,7 +112,13 @@ class UploadMachine(RuleBasedStateMachine):
         self.prober = StubProber()
         self.sender = RecordingSender()
         self.queue = VideoSQSQueue(queue=self.sender, clock=self.clock)
-        self.world = World(clock=self.clock, storage=self.storage, prober=self.prober, queue=self.queue)
+        self.world = World(
+            clock=self.clock,
+            storage=self.storage,
+            prober=self.prober,
+            queue=self.queue,
+            dead_letters=MemoryQueue(),
+        )
         self.browser = httpx.Client(trust_env=False)
         self.made: list[Sent] = []
 

@@ -13,8 +13,13 @@ if TYPE_CHECKING:
 
 def purge_queue() -> None:
     """Empty the job queue, messages in flight included."""
-    url = _sqs().get_queue_url(QueueName=settings.VIDEO_SQS_QUEUE_NAME)["QueueUrl"]
-    _sqs().purge_queue(QueueUrl=url)
+    empty(settings.VIDEO_SQS_QUEUE_NAME)
+
+
+def empty(*queue_names: str) -> None:
+    """Empty queues, messages in flight included."""
+    for name in queue_names:
+        _sqs().purge_queue(QueueUrl=_sqs().get_queue_url(QueueName=name)["QueueUrl"])
 
 
 def waiting_bodies() -> list[str]:

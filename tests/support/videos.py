@@ -16,7 +16,7 @@ from apps.support.outbox.models import OutboxMessage
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, TranscodeOutput
 from apps.support.video.domain.errors import UnsupportedMedia
 from apps.support.video.domain.lifecycle import JobState
-from apps.support.video.models import Video, VideoEvent, VideoTranscodeJob, VideoUpload
+from apps.support.video.models import InvariantRound, Video, VideoEvent, VideoTranscodeJob, VideoUpload
 from apps.support.video.recovery.invariant import World
 from apps.support.video.services.deletion import delete_video
 from apps.support.video.services.ingest import complete_upload, expire_upload, init_upload
@@ -26,7 +26,7 @@ from apps.support.video.services.tickets import UploadTicket
 from apps.support.video.services.transcode import claim_job, fail_job, publish_job, retry_job
 from libs.clock import Clock, FixedClock
 from libs.media.ffprobe import MediaFacts, MediaRejected
-from libs.queue.client import BatchOutcome, OutgoingMessage, QueueUnavailable
+from libs.queue.client import BatchOutcome, OutgoingMessage, QueueDepth, QueueUnavailable, ReceivedMessage
 from libs.s3_client.client import (
     Checksum,
     MultipartUploadMissing,
@@ -177,6 +177,48 @@ class RecordingSender:
         return [TranscodeMessage.parse(message.body).job_id for message in self.sent]
 
 
+@dataclass
+class MemoryQueue:
+    """A dead-letter queue as its reader sees it. What is received is hidden until it is deleted or shown again."""
+
+    waiting: list[ReceivedMessage] = field(default_factory=list)
+    hidden: dict[str, ReceivedMessage] = field(default_factory=dict)
+    is_down: bool = False
+    loses_deletes: bool = False
+
+    def put(self, body: str, *, receive_count: int = 51) -> str:
+        message_id = str(uuid.uuid4())
+        self.waiting.append(
+            ReceivedMessage(
+                message_id=message_id, body=body, receipt_handle=str(uuid.uuid4()), receive_count=receive_count
+            )
+        )
+        return message_id
+
+    def receive(self, *, max_messages: int, **_options: Any) -> list[ReceivedMessage]:
+        self._answer()
+        taken, self.waiting = self.waiting[:max_messages], self.waiting[max_messages:]
+        self.hidden |= {message.receipt_handle: message for message in taken}
+        return taken
+
+    def delete(self, *, receipt_handle: str, **_options: Any) -> None:
+        self._answer()
+        if not self.loses_deletes:
+            del self.hidden[receipt_handle]
+
+    def depth(self, **_options: Any) -> QueueDepth:
+        self._answer()
+        return QueueDepth(visible=len(self.waiting), in_flight=len(self.hidden), delayed=0)
+
+    def show_again(self) -> None:
+        """Let the visibility of everything run out."""
+        self.waiting, self.hidden = [*self.waiting, *self.hidden.values()], {}
+
+    def _answer(self) -> None:
+        if self.is_down:
+            raise QueueUnavailable("stopped")
+
+
 class Pipeline:
     """
     One tenant's pipeline at a fixed time, over PostgreSQL, with the rest of the world under the test's control.
@@ -192,7 +234,14 @@ class Pipeline:
         self.prober = StubProber()
         self.sender = RecordingSender()
         self.queue = VideoSQSQueue(queue=self.sender, clock=self.clock)
-        self.world = World(clock=self.clock, storage=self.storage, prober=self.prober, queue=self.queue)
+        self.dead_letters = MemoryQueue()
+        self.world = World(
+            clock=self.clock,
+            storage=self.storage,
+            prober=self.prober,
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+        )
 
     def init(self, **changes: Any) -> UploadTicket:
         fields: dict[str, Any] = {
@@ -383,7 +432,16 @@ def set_back(row: models.Model, *, seconds: float, fields: Sequence[str]) -> Non
 
 
 def all_rows() -> dict[str, list[Any]]:
-    """Return every row of the pipeline's tables: two equal answers mean that nothing changed."""
-    models_of = [model for label in ("video", "outbox") for model in apps.get_app_config(label).get_models()]
+    """
+    Return every row of the pipeline's tables: two equal answers mean that nothing changed.
+
+    What the reconciler notes of its own rounds is left out.
+    """
+    models_of = [
+        model
+        for label in ("video", "outbox")
+        for model in apps.get_app_config(label).get_models()
+        if model is not InvariantRound
+    ]
     # By the plain manager: this looks across tenants on purpose.
     return {model.__name__: list(model._base_manager.order_by("pk").values()) for model in models_of}

@@ -83,6 +83,7 @@ WAITING = Situation(
     job=None,
     message=None,
     line=LINE,
+    dead_lettered_at=None,
     redelivery_window=timedelta(minutes=5),
     stall_after=timedelta(minutes=2),
 )
@@ -277,6 +278,27 @@ CASES: list[Case] = [
         "nobody",
         NextStep.PRESS_RETRY,
     ),
+    (
+        "the queue gave up on its message",
+        replace(QUEUED, dead_lettered_at=ago(seconds=20)),
+        Cause.DLQ_EXHAUSTED,
+        "queue",
+        NextStep.WORKER_CLAIMS,
+    ),
+    (
+        "published, and some of it is gone for good",
+        replace(ENCODING, is_published=True, job=None, failure_code="PLAYBACK_OBJECT_MISSING"),
+        Cause.PLAYBACK_OBJECT_MISSING,
+        "nobody",
+        NextStep.NEW_UPLOAD,
+    ),
+    (
+        "published, some of it is gone, and it is encoded again",
+        replace(ENCODING, is_published=True, failure_code="PLAYBACK_OBJECT_MISSING"),
+        Cause.PLAYBACK_OBJECT_MISSING,
+        "worker",
+        NextStep.WORKER_FINISHES,
+    ),
     ("published", replace(ENCODING, is_published=True), Cause.READY, "nobody", NextStep.NOTHING),
     ("deleted", replace(ENCODING, is_deleted=True), Cause.DELETED, "nobody", NextStep.NOTHING),
 ]
@@ -325,6 +347,15 @@ def test_a_refused_upload_names_the_files_fault(cause: Cause) -> None:
 def test_every_cause_of_the_catalogue_is_reached() -> None:
     """To the catalogue's readers: nothing in it is dead."""
     assert {case[2] for case in CASES} | set(ATTEMPT_CAUSES) == set(Cause)
+
+
+@pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RETRY_WAIT])
+def test_what_lies_behind_a_dead_letter_is_told_too(state: JobState) -> None:
+    job = replace(JOB, state=state, cause_code="ENCODER_OOM", next_attempt_at=ahead(seconds=5))
+    plain = diagnose(replace(QUEUED, job=job))
+    answer = diagnose(replace(QUEUED, job=job, dead_lettered_at=ago(seconds=20)))
+    assert (answer.cause, answer.inner_cause, answer.since) == (Cause.DLQ_EXHAUSTED, plain.cause, ago(seconds=20))
+    assert (answer.next_step, answer.next_step_at) == (plain.next_step, plain.next_step_at)
 
 
 def test_an_uncatalogued_cause_reads_as_our_bug() -> None:

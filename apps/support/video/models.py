@@ -17,6 +17,7 @@ from apps.core.tenancy import TenantScopedManager
 
 from .domain.checksums import Checksum, ChecksumAlgorithm
 from .domain.chunks import ChunkState
+from .domain.dead_letters import KEPT, LetterState
 from .domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
 from .domain.part_plan import PartPlan, UploadStrategy
 
@@ -65,6 +66,8 @@ class Video(models.Model):
     """The tombstone: set at once, and kept until storage is confirmed empty."""
     purge_after = models.DateTimeField(null=True)
     purged_at = models.DateTimeField(null=True)
+    playback_check_at = models.DateTimeField(null=True)
+    """When the reconciler looks into storage next whether all that was published is there."""
 
     objects = TenantScopedManager["Video"]()
 
@@ -92,6 +95,11 @@ class Video(models.Model):
                 fields=["purge_after"],
                 condition=Q(deleted_at__isnull=False, purged_at=None),
                 name="video_purge_due",
+            ),
+            models.Index(
+                fields=["playback_check_at"],
+                condition=Q(status=VideoStatus.READY, deleted_at=None),
+                name="video_playback_check_due",
             ),
         ]
 
@@ -226,6 +234,8 @@ class VideoTranscodeJob(models.Model):
     cause_code = models.CharField(max_length=60, blank=True)
     cause_detail = models.TextField(blank=True)
     output = models.JSONField(default=dict, blank=True)
+    waits_for = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
+    """The job in whose place this one was made while its worker was at it: this one starts when that has stopped."""
     plan = models.JSONField(default=dict, blank=True)
     """What is being made, as playlists name it; empty until the first attempt has looked at the source."""
     playable_until_seconds = models.FloatField(default=0.0)
@@ -317,6 +327,7 @@ class TranscodeChunk(models.Model):
                 condition=Q(state__in=[ChunkState.WAITING, ChunkState.RUNNING]),
                 name="chunk_to_be_done",
             ),
+            models.Index(fields=["lease_until"], condition=Q(state=ChunkState.RUNNING), name="chunk_lease_age"),
         ]
 
     def __str__(self) -> str:
@@ -359,6 +370,67 @@ class WorkerBeat(models.Model):
 
     def __str__(self) -> str:
         return f"worker {self.worker_id}"
+
+
+class DeadLetter(models.Model):
+    """
+    A message that the queue gave up on, as it was: the table keeps what the queue would forget.
+
+    It belongs to the whole installation, as the queue does; `job_id` and `video_id` are what the message says, and
+    need not be there.
+    """
+
+    message_id = models.CharField(max_length=128, unique=True)
+    """The queue's own, so that a message which is taken over twice is one row."""
+    body = models.TextField()
+    receive_count = models.PositiveIntegerField()
+    """How often it had been received when it was taken over."""
+    state = models.CharField(max_length=16, choices=[(state.value, state.value) for state in LetterState])
+    detail = models.TextField(blank=True)
+    tenant_id = models.BigIntegerField(null=True)
+    video_id = models.BigIntegerField(null=True)
+    job_id = models.UUIDField(null=True)
+    taken_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "video_dead_letter"
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state__in=[state.value for state in LetterState]), name="dead_letter_state_known"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(state=LetterState.OPEN), name="dead_letter_open"),
+            models.Index(fields=["id"], condition=Q(state__in=sorted(KEPT)), name="dead_letter_kept"),
+            models.Index(fields=["settled_at"], condition=Q(settled_at__isnull=False), name="dead_letter_settled"),
+        ]
+
+    def __str__(self) -> str:
+        return f"dead letter {self.pk} {self.state}"
+
+
+class InvariantRound(models.Model):
+    """What the reconciler last did about an invariant, and where one that looks part by part goes on."""
+
+    code = models.CharField(max_length=20, primary_key=True)
+    cursor = models.CharField(max_length=400, blank=True)
+    """Empty: from the start."""
+    pass_started_at = models.DateTimeField(null=True)
+    pass_finished_at = models.DateTimeField(null=True)
+    """When a pass over everything last came to its end."""
+    ran_at = models.DateTimeField(null=True)
+    found = models.PositiveIntegerField(default=0)
+    repaired = models.PositiveIntegerField(default=0)
+    found_total = models.PositiveBigIntegerField(default=0)
+    repaired_total = models.PositiveBigIntegerField(default=0)
+    repaired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "video_invariant_round"
+
+    def __str__(self) -> str:
+        return f"{self.code} last ran at {self.ran_at}"
 
 
 class VideoCharge(models.Model):

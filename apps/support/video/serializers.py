@@ -367,6 +367,9 @@ class WhySerializer(serializers.Serializer[Any]):
     hint = serializers.CharField()
     severity = serializers.ChoiceField(choices=[verdict.value for verdict in Verdict])
     cause_code = serializers.ChoiceField(choices=[cause.value for cause in Cause])
+    inner_cause_code = serializers.ChoiceField(
+        choices=[cause.value for cause in Cause], allow_null=True, help_text="What lies behind it, if that is known."
+    )
     fault = serializers.ChoiceField(choices=[fault.value for fault in Fault])
     acts = serializers.ChoiceField(choices=[acts.value for acts in Acts])
     holder = serializers.CharField(help_text="uploader, storage, outbox, queue, worker, reconciler or nobody.")

@@ -378,6 +378,7 @@ export interface components {
          *     * `QUEUE_TENANT_CAPPED` - QUEUE_TENANT_CAPPED
          *     * `QUEUE_NO_CONSUMER` - QUEUE_NO_CONSUMER
          *     * `QUEUE_MESSAGE_LOST` - QUEUE_MESSAGE_LOST
+         *     * `DLQ_EXHAUSTED` - DLQ_EXHAUSTED
          *     * `WORKER_LOST` - WORKER_LOST
          *     * `WORKER_SHUTDOWN` - WORKER_SHUTDOWN
          *     * `WORKER_DISK_FULL` - WORKER_DISK_FULL
@@ -406,11 +407,12 @@ export interface components {
          *     * `ENCODER_ERROR` - ENCODER_ERROR
          *     * `OUTPUT_VERIFY_FAILED` - OUTPUT_VERIFY_FAILED
          *     * `OUTPUT_UPLOAD_FAILED` - OUTPUT_UPLOAD_FAILED
+         *     * `PLAYBACK_OBJECT_MISSING` - PLAYBACK_OBJECT_MISSING
          *     * `STATE_DRIFT` - STATE_DRIFT
          *     * `INTERNAL_BUG` - INTERNAL_BUG
          * @enum {string}
          */
-        CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_CHECKSUM_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_TOO_MANY_FRAMES" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "STATE_DRIFT" | "INTERNAL_BUG";
+        CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_CHECKSUM_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "DLQ_EXHAUSTED" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_TOO_MANY_FRAMES" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "PLAYBACK_OBJECT_MISSING" | "STATE_DRIFT" | "INTERNAL_BUG";
         /**
          * @description * `CRC64NVME` - CRC64NVME
          *     * `CRC32` - CRC32
@@ -610,9 +612,10 @@ export interface components {
          *     * `storage` - storage
          *     * `queue` - queue
          *     * `fleet` - fleet
+         *     * `dead_letters` - dead_letters
          * @enum {string}
          */
-        SourceEnum: "table" | "outbox" | "lease" | "storage" | "queue" | "fleet";
+        SourceEnum: "table" | "outbox" | "lease" | "storage" | "queue" | "fleet" | "dead_letters";
         /**
          * @description * `PENDING` - PENDING
          *     * `UPLOADED` - UPLOADED
@@ -795,6 +798,64 @@ export interface components {
             hint: string;
             severity: components["schemas"]["SeverityEnum"];
             cause_code: components["schemas"]["CauseCodeEnum"];
+            /**
+             * @description What lies behind it, if that is known.
+             *
+             *     * `READY` - READY
+             *     * `ENCODING` - ENCODING
+             *     * `DELETED` - DELETED
+             *     * `UPLOAD_WAITING` - UPLOAD_WAITING
+             *     * `UPLOAD_PARTS_MISSING` - UPLOAD_PARTS_MISSING
+             *     * `UPLOAD_ABANDONED` - UPLOAD_ABANDONED
+             *     * `UPLOAD_COMPLETE_NOT_CALLED` - UPLOAD_COMPLETE_NOT_CALLED
+             *     * `UPLOAD_EMPTY` - UPLOAD_EMPTY
+             *     * `UPLOAD_SIZE_MISMATCH` - UPLOAD_SIZE_MISMATCH
+             *     * `UPLOAD_CHECKSUM_MISMATCH` - UPLOAD_CHECKSUM_MISMATCH
+             *     * `UPLOAD_OVERWRITTEN` - UPLOAD_OVERWRITTEN
+             *     * `STORAGE_UNAVAILABLE` - STORAGE_UNAVAILABLE
+             *     * `STORAGE_DENIED` - STORAGE_DENIED
+             *     * `SOURCE_GONE` - SOURCE_GONE
+             *     * `SOURCE_STALLED` - SOURCE_STALLED
+             *     * `ENQUEUE_PENDING` - ENQUEUE_PENDING
+             *     * `ENQUEUE_FAILING` - ENQUEUE_FAILING
+             *     * `QUEUE_WAITING` - QUEUE_WAITING
+             *     * `QUEUE_TENANT_CAPPED` - QUEUE_TENANT_CAPPED
+             *     * `QUEUE_NO_CONSUMER` - QUEUE_NO_CONSUMER
+             *     * `QUEUE_MESSAGE_LOST` - QUEUE_MESSAGE_LOST
+             *     * `DLQ_EXHAUSTED` - DLQ_EXHAUSTED
+             *     * `WORKER_LOST` - WORKER_LOST
+             *     * `WORKER_SHUTDOWN` - WORKER_SHUTDOWN
+             *     * `WORKER_DISK_FULL` - WORKER_DISK_FULL
+             *     * `WORKER_OVERLOADED` - WORKER_OVERLOADED
+             *     * `POISON_WORKER_CRASH` - POISON_WORKER_CRASH
+             *     * `CANCELLED` - CANCELLED
+             *     * `INPUT_NOT_VIDEO` - INPUT_NOT_VIDEO
+             *     * `INPUT_UNSUPPORTED_CONTAINER` - INPUT_UNSUPPORTED_CONTAINER
+             *     * `INPUT_UNSUPPORTED_CODEC` - INPUT_UNSUPPORTED_CODEC
+             *     * `INPUT_NO_VIDEO_STREAM` - INPUT_NO_VIDEO_STREAM
+             *     * `INPUT_ENCRYPTED` - INPUT_ENCRYPTED
+             *     * `INPUT_MALFORMED` - INPUT_MALFORMED
+             *     * `INPUT_TRUNCATED` - INPUT_TRUNCATED
+             *     * `INPUT_TOO_SHORT` - INPUT_TOO_SHORT
+             *     * `INPUT_TOO_LONG` - INPUT_TOO_LONG
+             *     * `INPUT_TOO_LARGE` - INPUT_TOO_LARGE
+             *     * `INPUT_TOO_MANY_PIXELS` - INPUT_TOO_MANY_PIXELS
+             *     * `INPUT_TOO_MANY_STREAMS` - INPUT_TOO_MANY_STREAMS
+             *     * `INPUT_TOO_MANY_FRAMES` - INPUT_TOO_MANY_FRAMES
+             *     * `INPUT_SUSPICIOUS` - INPUT_SUSPICIOUS
+             *     * `PROBE_TIMEOUT` - PROBE_TIMEOUT
+             *     * `ENCODER_OOM` - ENCODER_OOM
+             *     * `ENCODER_CRASH` - ENCODER_CRASH
+             *     * `ENCODER_STALLED` - ENCODER_STALLED
+             *     * `ENCODE_DEADLINE` - ENCODE_DEADLINE
+             *     * `ENCODER_ERROR` - ENCODER_ERROR
+             *     * `OUTPUT_VERIFY_FAILED` - OUTPUT_VERIFY_FAILED
+             *     * `OUTPUT_UPLOAD_FAILED` - OUTPUT_UPLOAD_FAILED
+             *     * `PLAYBACK_OBJECT_MISSING` - PLAYBACK_OBJECT_MISSING
+             *     * `STATE_DRIFT` - STATE_DRIFT
+             *     * `INTERNAL_BUG` - INTERNAL_BUG
+             */
+            inner_cause_code: components["schemas"]["CauseCodeEnum"] | null;
             fault: components["schemas"]["FaultEnum"];
             acts: components["schemas"]["ActsEnum"];
             /** @description uploader, storage, outbox, queue, worker, reconciler or nobody. */

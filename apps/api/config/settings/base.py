@@ -187,6 +187,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    # Two fields of one answer name causes: they are one type.
+    "ENUM_NAME_OVERRIDES": {"CauseCodeEnum": "apps.support.video.domain.causes.Cause"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.openapi.add_error_answers",

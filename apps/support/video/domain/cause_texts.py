@@ -114,6 +114,16 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
         "ko": Text("인코딩 순서표가 사라져 다시 발급합니다.", "자동으로 이어집니다."),
         "en": Text("Its place in line got lost and is being renewed.", "It goes on by itself."),
     },
+    Cause.DLQ_EXHAUSTED: {
+        "ko": Text(
+            "인코딩 요청이 여러 번 전달되었지만 시작되지 못했습니다.",
+            "자동으로 다시 요청하며, 관리자에게도 알려집니다.",
+        ),
+        "en": Text(
+            "The request to encode was delivered many times and never started.",
+            "It is being made again, and the operator is told.",
+        ),
+    },
     Cause.WORKER_LOST: {
         "ko": Text("인코딩하던 장비가 멈춰 다른 장비가 이어받습니다.", "자동으로 이어집니다."),
         "en": Text("The encoder stopped; another one takes over.", "It goes on by itself."),
@@ -165,6 +175,16 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
     Cause.OUTPUT_UPLOAD_FAILED: {
         "ko": Text("인코딩 결과를 저장하지 못했습니다.", "자동으로 다시 시도합니다."),
         "en": Text("The result could not be stored.", "It is tried again by itself."),
+    },
+    Cause.PLAYBACK_OBJECT_MISSING: {
+        "ko": Text(
+            "영상 파일의 일부가 저장소에서 사라졌습니다.",
+            "원본이 있으면 자동으로 다시 인코딩합니다. 없으면 다시 올려 주세요.",
+        ),
+        "en": Text(
+            "Some of the video's files are gone from storage.",
+            "It is encoded again if its source is still there; if not, upload it again.",
+        ),
     },
     Cause.STATE_DRIFT: {
         "ko": Text("영상의 기록이 서로 맞지 않습니다.", "자동 점검이 고치며, 남으면 관리자가 확인합니다."),
@@ -340,6 +360,10 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
         "ko": "메시지를 보냈지만 큐가 비어 있습니다. V02가 다시 보냅니다.",
         "en": "The message was sent but the queue is empty; V02 sends it again.",
     },
+    Cause.DLQ_EXHAUSTED: {
+        "ko": "메시지가 DLQ로 갔고 V08이 다시 깨웠습니다. inner_cause_code와 작업자 로그를 확인하세요.",
+        "en": "The message went to the DLQ; V08 woke the job up again. See inner_cause_code and the workers' logs.",
+    },
     Cause.WORKER_LOST: {
         "ko": "작업자의 임대가 끝났습니다. V03이 작업을 회수합니다.",
         "en": "The worker's lease has run out; V03 takes the job back.",
@@ -395,6 +419,10 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
     Cause.OUTPUT_UPLOAD_FAILED: {
         "ko": "결과를 저장소에 올리지 못했습니다.",
         "en": "The package could not be written to storage.",
+    },
+    Cause.PLAYBACK_OBJECT_MISSING: {
+        "ko": "V07이 공개된 출력에서 빠진 객체를 찾았습니다. 타임라인의 output_missing을 확인하세요.",
+        "en": "V07 found objects of the published output missing; see output_missing in the timeline.",
     },
     Cause.STATE_DRIFT: {
         "ko": "표의 행들이 서로 모순됩니다. V01과 V05를 확인하세요.",

@@ -65,6 +65,7 @@ class Cause(StrEnum):
     QUEUE_TENANT_CAPPED = "QUEUE_TENANT_CAPPED"
     QUEUE_NO_CONSUMER = "QUEUE_NO_CONSUMER"
     QUEUE_MESSAGE_LOST = "QUEUE_MESSAGE_LOST"
+    DLQ_EXHAUSTED = "DLQ_EXHAUSTED"
     # Worker.
     WORKER_LOST = "WORKER_LOST"
     WORKER_SHUTDOWN = "WORKER_SHUTDOWN"
@@ -96,6 +97,8 @@ class Cause(StrEnum):
     ENCODER_ERROR = "ENCODER_ERROR"
     OUTPUT_VERIFY_FAILED = "OUTPUT_VERIFY_FAILED"
     OUTPUT_UPLOAD_FAILED = "OUTPUT_UPLOAD_FAILED"
+    # Playback.
+    PLAYBACK_OBJECT_MISSING = "PLAYBACK_OBJECT_MISSING"
     # Ours.
     STATE_DRIFT = "STATE_DRIFT"
     INTERNAL_BUG = "INTERNAL_BUG"
@@ -145,6 +148,7 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.QUEUE_TENANT_CAPPED: _goes_on(Verdict.WAITING),
         Cause.QUEUE_NO_CONSUMER: _ours(Verdict.STUCK),
         Cause.QUEUE_MESSAGE_LOST: _goes_on(Verdict.DEGRADED, Fault.OURS),
+        Cause.DLQ_EXHAUSTED: _ours(Verdict.DEGRADED),
         Cause.WORKER_LOST: _goes_on(Verdict.DEGRADED, Fault.OURS),
         Cause.WORKER_SHUTDOWN: _goes_on(Verdict.WAITING, Fault.OURS),
         Cause.WORKER_DISK_FULL: _ours(Verdict.DEGRADED),
@@ -173,6 +177,7 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.ENCODER_ERROR: _ours(Verdict.DEGRADED),
         Cause.OUTPUT_VERIFY_FAILED: _ours(Verdict.DEGRADED),
         Cause.OUTPUT_UPLOAD_FAILED: CauseEntry(Verdict.DEGRADED, Fault.OURS, Acts.VENDOR),
+        Cause.PLAYBACK_OBJECT_MISSING: _ours(Verdict.DEGRADED),
         Cause.STATE_DRIFT: _ours(Verdict.STUCK),
         Cause.INTERNAL_BUG: _ours(Verdict.FAILED),
     }

@@ -9,7 +9,11 @@ LONGEST_MESSAGE_BYTES = 1024
 
 
 class UnreadableMessage(ValueError):
-    """The queue message is not a transcode message of a version we know."""
+    """The queue message is not a transcode message."""
+
+
+class UnknownVersion(UnreadableMessage):
+    """The queue message is of a version that this release does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,23 +41,28 @@ class TranscodeMessage:
         Read a message body. Unknown fields are ignored, so that a later version may add some.
 
         Raises:
-            UnreadableMessage: Not JSON, not an object, another version, or a field is missing or of a wrong type.
+            UnreadableMessage: Not JSON, not an object, or a field is missing or of a wrong type.
+            UnknownVersion: Another version, whatever its fields are.
         """
         try:
             fields = json.loads(body)
-            version = _whole_number(fields["version"])
-            message = cls(
+            _require_version(_whole_number(fields["version"]))
+            return cls(
                 job_id=UUID(fields["job_id"]),
                 video_id=_whole_number(fields["video_id"]),
                 tenant_id=_whole_number(fields["tenant_id"]),
                 file_key=_text(fields["file_key"]),
                 is_call_for_help=fields.get("is_call_for_help") is True,
             )
+        except UnreadableMessage:
+            raise
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UnreadableMessage(f"not a transcode message: {error!r}") from error
-        if version != MESSAGE_VERSION:
-            raise UnreadableMessage(f"version {version!r} is not {MESSAGE_VERSION}")
-        return message
+
+
+def _require_version(version: int) -> None:
+    if version != MESSAGE_VERSION:
+        raise UnknownVersion(f"version {version!r} is not {MESSAGE_VERSION}")
 
 
 def _whole_number(value: object) -> int:

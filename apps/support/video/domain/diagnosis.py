@@ -4,12 +4,12 @@ Why is this video where it is? A pure function of what was seen, so that every a
 `selectors.diagnosis` looks; `diagnose` concludes; `messages` says it to people.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from .causes import CAUSES, Acts, Cause, Fault, Verdict, known_cause
-from .lifecycle import JobState, UploadState
+from .lifecycle import ACTIVE_JOB_STATES, JobState, UploadState
 
 # An outbox row that is unsent for longer is an alarm of its own.
 UNSENT_IS_FAILING_AFTER = timedelta(seconds=60)
@@ -113,6 +113,8 @@ class Situation:
     job: JobSeen | None
     message: MessageSeen | None
     line: LineSeen
+    dead_lettered_at: datetime | None
+    """When the queue gave up on the current job's message, in the job's present state."""
     redelivery_window: timedelta
     stall_after: timedelta
 
@@ -130,6 +132,8 @@ class Diagnosis:
     next_step: NextStep
     next_step_at: datetime | None
     position_in_line: int | None = None
+    inner_cause: Cause | None = None
+    """What lies behind the cause, where that only says how it came out."""
 
 
 def diagnose(seen: Situation) -> Diagnosis:
@@ -139,13 +143,25 @@ def diagnose(seen: Situation) -> Diagnosis:
     if seen.upload.state in {UploadState.PENDING, UploadState.EXPIRED}:
         return _of_upload(seen)
     if seen.is_published:
-        # A re-encode may be under way; what people ask about can be watched.
-        return _conclude(seen, Cause.READY, holder="nobody", next_step=NextStep.NOTHING)
+        return _of_published(seen)
     if seen.upload.state is UploadState.REFUSED:
         return _of_failure(seen, known_cause(seen.failure_code))
     if seen.job is None:
         return _conclude(seen, Cause.STATE_DRIFT, holder="reconciler", next_step=NextStep.OPERATOR_LOOKS)
     return _of_job(seen, seen.job)
+
+
+def _of_published(seen: Situation) -> Diagnosis:
+    """Conclude of what can be watched. A re-encode may be under way."""
+    if seen.failure_code != Cause.PLAYBACK_OBJECT_MISSING:
+        return _conclude(seen, Cause.READY, holder="nobody", next_step=NextStep.NOTHING)
+    is_being_repaired = seen.job is not None and seen.job.state in ACTIVE_JOB_STATES
+    return _conclude(
+        seen,
+        Cause.PLAYBACK_OBJECT_MISSING,
+        holder="worker" if is_being_repaired else "nobody",
+        next_step=NextStep.WORKER_FINISHES if is_being_repaired else NextStep.NEW_UPLOAD,
+    )
 
 
 def _of_upload(seen: Situation) -> Diagnosis:
@@ -193,17 +209,37 @@ def _stored_cause(upload: UploadSeen) -> Cause:
 
 def _of_job(seen: Situation, job: JobSeen) -> Diagnosis:
     if job.state is JobState.QUEUED:
-        return _of_queued(seen, job)
+        return _behind_dead_letter(seen, _of_queued(seen, job))
     if job.state is JobState.RUNNING:
         return _of_running(seen, job)
     if job.state is JobState.RETRY_WAIT:
-        at = job.next_attempt_at or seen.now
-        return _conclude(
-            seen, known_cause(job.cause_code), holder="queue", next_step=NextStep.RETRY_STARTS, at=at, since=job.since
-        )
+        return _behind_dead_letter(seen, _of_retry(seen, job))
     if job.state is JobState.SUCCEEDED:
         return _conclude(seen, Cause.STATE_DRIFT, holder="reconciler", next_step=NextStep.OPERATOR_LOOKS)
     return _of_failure(seen, _end_cause(job))
+
+
+def _of_retry(seen: Situation, job: JobSeen) -> Diagnosis:
+    at = job.next_attempt_at or seen.now
+    return _conclude(
+        seen, known_cause(job.cause_code), holder="queue", next_step=NextStep.RETRY_STARTS, at=at, since=job.since
+    )
+
+
+def _behind_dead_letter(seen: Situation, diagnosis: Diagnosis) -> Diagnosis:
+    """Say that the queue gave up on the job's message, and keep what the job waits for as the inner cause."""
+    if seen.dead_lettered_at is None:
+        return diagnosis
+    entry = CAUSES[Cause.DLQ_EXHAUSTED]
+    return replace(
+        diagnosis,
+        cause=Cause.DLQ_EXHAUSTED,
+        verdict=entry.verdict,
+        fault=entry.fault,
+        acts=entry.acts,
+        since=seen.dead_lettered_at,
+        inner_cause=diagnosis.cause,
+    )
 
 
 def _end_cause(job: JobSeen) -> Cause:

@@ -64,6 +64,7 @@ class EventName(StrEnum):
     JOB_ATTEMPTS_EXHAUSTED = "job_attempts_exhausted"
     JOB_CANCELLED = "job_cancelled"
     MESSAGE_RESENT = "message_resent"
+    MESSAGE_DEAD_LETTERED = "message_dead_lettered"
     STATUS_REPAIRED = "status_repaired"
     VIDEO_UPDATED = "video_updated"
     VIDEO_DELETED = "video_deleted"

@@ -1,11 +1,14 @@
 """What an invariant is."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from libs.clock import Clock
 
 from ..domain.ports import ObjectStorage
+from ..services.dead_letters import QueueReader
 from ..services.sqs_queue import VideoSQSQueue
 from ..services.verification import MediaProber
 
@@ -20,6 +23,7 @@ class World:
     storage: ObjectStorage
     prober: MediaProber
     queue: VideoSQSQueue
+    dead_letters: QueueReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,12 @@ class Invariant(Protocol):
     sentence: str
 
     def find(self, world: World, *, limit: int) -> list[Finding]:
-        """Return at most `limit` findings, oldest first, by an index. Changes nothing."""
+        """
+        Return at most `limit` findings, oldest first, by an index. Changes nothing.
+
+        Raises:
+            VideoError, QueueUnavailable: The world did not let us look; the next round tries again.
+        """
         ...
 
     def repair(self, world: World, finding: Finding) -> None:
@@ -51,6 +60,33 @@ class Invariant(Protocol):
 
         Raises:
             TransitionRefused, LeaseLost: Somebody else was there first.
-            VideoError: The world did not let us; the next round tries again.
+            VideoError, QueueUnavailable: The world did not let us; the next round tries again.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What one look has found, and how to remember that it has been taken."""
+
+    findings: list[Finding]
+    move_on: Callable[[], None]
+
+
+class PacedInvariant(ABC):
+    """An invariant that looks at a part of its subjects in each round, and goes on from there in the next."""
+
+    code: str
+    sentence: str
+
+    @abstractmethod
+    def look(self, world: World, *, limit: int) -> Look:
+        """Look at the part whose turn it is. Changes nothing; `move_on` is called once its findings are repaired."""
+
+    @abstractmethod
+    def repair(self, world: World, finding: Finding) -> None:
+        """As of any invariant."""
+
+    def find(self, world: World, *, limit: int) -> list[Finding]:
+        """Return what a look finds."""
+        return self.look(world, limit=limit).findings

@@ -9,20 +9,26 @@ import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from apps.core.idempotency import prune_idempotency_records
+from libs.queue.client import QueueUnavailable
 
 from ..domain.errors import LeaseLost, TransitionRefused, VideoError
-from .invariant import Finding, Invariant, World
+from ..services.dead_letters import forget_settled_letters
+from ..services.fleet import forget_silent_workers
+from .dead_letters import DeadLettersAreSettled
+from .invariant import Finding, Invariant, Look, PacedInvariant, World
 from .invariants import QueuedJobHasMessage, RetryIsOnTime, RunningJobHasLease, TombstoneIsPurged
 from .pace import Pace
+from .rounds import record_round
 from .statuses import StatusIsProjection, WaitingVideoHasJob
 from .strays import PartsHaveOwner
-from .uploads import ArrivedUploadIsCompleted, postpone_checks
+from .uploads import ArrivedUploadIsCompleted
 from .usage import UsageIsExact
 
 log = structlog.get_logger(__name__)
 
 BATCH = 100
 _DATABASE_DOWN = (OperationalError, InterfaceError)
+_WORLD_DOWN = (VideoError, QueueUnavailable)
 INVARIANTS: tuple[Invariant, ...] = (
     WaitingVideoHasJob(),
     QueuedJobHasMessage(),
@@ -30,17 +36,19 @@ INVARIANTS: tuple[Invariant, ...] = (
     RetryIsOnTime(),
     StatusIsProjection(),
     ArrivedUploadIsCompleted(),
+    DeadLettersAreSettled(),
     TombstoneIsPurged(),
     PartsHaveOwner(),
     UsageIsExact(),
 )
-IDEMPOTENCY = "idempotency"
+PRUNING = "pruning"
 PERIOD_SECONDS: Mapping[str, float] = {
     WaitingVideoHasJob.code: 30.0,
     StatusIsProjection.code: 60.0,
+    DeadLettersAreSettled.code: 30.0,
     PartsHaveOwner.code: 600.0,
     UsageIsExact.code: 300.0,
-    IDEMPOTENCY: 300.0,
+    PRUNING: 300.0,
 }
 """What runs less often than every round, by the code of an invariant or the name of a chore."""
 
@@ -76,23 +84,39 @@ def run_reconciler(world: World, *, interval_seconds: float, stop: Event) -> Non
 def _run_due(world: World, *, pace: Pace) -> None:
     now = world.clock.now()
     run_once(world, invariants=[invariant for invariant in INVARIANTS if pace.is_due(invariant.code, now=now)])
-    if pace.is_due(IDEMPOTENCY, now=now):
+    if pace.is_due(PRUNING, now=now):
         prune_idempotency_records(now=now)
+        forget_settled_letters(now=now)
+        forget_silent_workers(clock=world.clock)
 
 
 def _run_invariant(world: World, invariant: Invariant) -> Iterator[InvariantReport]:
     with _advisory_lock(f"invariant:{invariant.code}") as ours:
         if not ours:
             return
-        try:
-            findings = invariant.find(world, limit=BATCH)
-        except VideoError as error:
-            log.warning("find_failed", invariant=invariant.code, error=str(error))
+        look = _look(world, invariant)
+        if look is None:
             return
-        repaired = sum(_repair(world, invariant, finding) for finding in findings)
-        if isinstance(invariant, ArrivedUploadIsCompleted):
-            postpone_checks(world, limit=BATCH)
-        yield InvariantReport(code=invariant.code, found=len(findings), repaired=repaired)
+        repaired = sum(_repair(world, invariant, finding) for finding in look.findings)
+        look.move_on()
+        report = InvariantReport(code=invariant.code, found=len(look.findings), repaired=repaired)
+        record_round(code=report.code, found=report.found, repaired=repaired, now=world.clock.now())
+        yield report
+
+
+def _look(world: World, invariant: Invariant) -> Look | None:
+    try:
+        if isinstance(invariant, PacedInvariant):
+            return invariant.look(world, limit=BATCH)
+        return Look(findings=invariant.find(world, limit=BATCH), move_on=lambda: None)
+    except _WORLD_DOWN as error:
+        log.warning("find_failed", invariant=invariant.code, error=str(error))
+    except _DATABASE_DOWN:
+        raise
+    except Exception:
+        # Part of the process loop: an invariant that cannot look must not keep the others back.
+        log.exception("find_crashed", invariant=invariant.code)
+    return None
 
 
 def _repair(world: World, invariant: Invariant, finding: Finding) -> int:
@@ -101,7 +125,7 @@ def _repair(world: World, invariant: Invariant, finding: Finding) -> int:
         invariant.repair(world, finding)
     except (TransitionRefused, LeaseLost):
         return 0
-    except VideoError as error:
+    except _WORLD_DOWN as error:
         log.warning("repair_failed", **facts, detail=finding.detail, error=str(error))
         return 0
     except _DATABASE_DOWN:

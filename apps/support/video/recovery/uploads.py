@@ -20,7 +20,7 @@ from ..models import VideoUpload
 from ..services.ingest import complete_upload, expire_upload
 from ..services.multipart import discard_parts, require_all_parts
 from ..services.storage_errors import translated_storage_errors
-from .invariant import ACTOR, Finding, World
+from .invariant import ACTOR, Finding, Look, PacedInvariant, World
 
 CHECK_INTERVAL = timedelta(seconds=20)
 LONGEST_CHECK_INTERVAL = timedelta(minutes=10)
@@ -38,17 +38,17 @@ _DETAILS = {
 }
 
 
-class ArrivedUploadIsCompleted:
+class ArrivedUploadIsCompleted(PacedInvariant):
     """V06: bytes that reached storage become a video even when the browser is gone."""
 
     code = "V06"
     sentence = "A PENDING video whose object is complete is completed; one past its deadline is EXPIRED, without parts."
 
-    def find(self, world: World, *, limit: int) -> list[Finding]:
+    def look(self, world: World, *, limit: int) -> Look:
         """Look into storage for the uploads that are due for a look."""
         now = world.clock.now()
         over = VideoUpload.objects.across_tenants().exclude(state=UploadState.PENDING).exclude(multipart_upload_id="")
-        return [
+        found = [
             *(self._finding(upload, DISCARD) for upload in over.order_by("id")[:limit]),
             *(
                 self._finding(upload, need)
@@ -56,6 +56,7 @@ class ArrivedUploadIsCompleted:
                 if (need := _need(upload, world=world, now=now))
             ),
         ]
+        return Look(findings=found, move_on=lambda: postpone_checks(world, limit=limit))
 
     def repair(self, world: World, finding: Finding) -> None:
         """Complete the upload as the browser would have, or expire it and throw its parts away."""
@@ -78,15 +79,13 @@ class ArrivedUploadIsCompleted:
         )
 
 
-def postpone_checks(world: World, *, limit: int) -> int:
+def postpone_checks(world: World, *, limit: int) -> None:
     """Set the next look of the uploads that were due for one, the later the longer ago its uploader was at work."""
     now = world.clock.now()
-    uploads = list(due_uploads(now)[:limit])
-    for upload in uploads:
+    for upload in list(due_uploads(now)[:limit]):
         VideoUpload.objects.for_tenant(upload.tenant_id).filter(pk=upload.pk).update(
             next_check_at=_next_check(upload, world=world, now=now), check_count=upload.check_count + 1
         )
-    return len(uploads)
 
 
 def due_uploads(now: datetime) -> "QuerySet[VideoUpload]":

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db.models import Max
@@ -11,7 +11,7 @@ from django.db.models import Max
 from apps.support.outbox.models import OutboxMessage
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
-from libs.queue.client import QueueDepth, QueueUnavailable, SQSQueueClient
+from libs.queue.client import QueueDepth, QueueUnavailable
 from libs.s3_client.client import ObjectMissing, StorageDenied, StorageError, StorageUnavailable
 
 from ..domain.diagnosis import (
@@ -24,10 +24,16 @@ from ..domain.diagnosis import (
     UploadSeen,
     diagnose,
 )
-from ..domain.lifecycle import JobState, UploadState
+from ..domain.lifecycle import EventName, JobState, UploadState
 from ..domain.ports import ObjectStorage
-from ..models import Video, VideoTranscodeJob, VideoUpload, WorkerBeat
+from ..models import Video, VideoEvent, VideoTranscodeJob, VideoUpload, WorkerBeat
 from .schedule import position_in_line, running_jobs_of
+
+
+class MeasuredQueue(Protocol):
+    """A queue that tells how full it is, or raises `QueueUnavailable`."""
+
+    def depth(self, *, queue_name: str) -> QueueDepth: ...
 
 
 class EvidenceSource(StrEnum):
@@ -39,6 +45,7 @@ class EvidenceSource(StrEnum):
     STORAGE = "storage"
     QUEUE = "queue"
     FLEET = "fleet"
+    DEAD_LETTERS = "dead_letters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +66,7 @@ class Explanation:
     evidence: tuple[Evidence, ...]
 
 
-def explain_video(*, video: Video, storage: ObjectStorage, queue: SQSQueueClient, clock: Clock) -> Explanation:
+def explain_video(*, video: Video, storage: ObjectStorage, queue: MeasuredQueue, clock: Clock) -> Explanation:
     """
     Say why a video is where it is. One look at the tables, and at storage or the queue only where they matter.
 
@@ -74,6 +81,7 @@ def explain_video(*, video: Video, storage: ObjectStorage, queue: SQSQueueClient
     message = OutboxMessage.objects.filter(subject=str(job.pk)).order_by("-id").first() if job else None
     stored = _look_into_storage(video, storage=storage)
     depth = _queue_depth(queue) if job and job.state == JobState.QUEUED else None
+    dead_letter = _dead_letter_event(job) if job else None
     situation = Situation(
         now=now,
         is_published=bool(video.published_prefix),
@@ -84,13 +92,14 @@ def explain_video(*, video: Video, storage: ObjectStorage, queue: SQSQueueClient
         job=_job_seen(job) if job else None,
         message=_message_seen(message) if message else None,
         line=_line_seen(job, depth=depth, now=now),
+        dead_lettered_at=dead_letter.at if dead_letter else None,
         redelivery_window=timedelta(seconds=settings.VIDEO_REDELIVERY_WINDOW_SECONDS),
         stall_after=timedelta(seconds=settings.VIDEO_STALL_SECONDS),
     )
-    return Explanation(
-        diagnosis=diagnose(situation),
-        evidence=tuple(_evidence(situation, video=video, message=message, depth=depth)),
-    )
+    evidence = _evidence(situation, video=video, message=message, depth=depth)
+    if dead_letter is not None:
+        evidence.append(_dead_letter_evidence(dead_letter, now=now))
+    return Explanation(diagnosis=diagnose(situation), evidence=tuple(evidence))
 
 
 def last_worker_seen_at(*, now: datetime) -> datetime | None:
@@ -140,7 +149,23 @@ def _look_at_parts(upload: VideoUpload, *, storage: ObjectStorage) -> _StorageSe
     return _StorageSeen(answer=StorageAnswer.MISSING, stored_bytes=stored_bytes, parts_stored=whole)
 
 
-def _queue_depth(queue: SQSQueueClient) -> QueueDepth | None:
+def _dead_letter_event(job: VideoTranscodeJob) -> VideoEvent | None:
+    """Return when the queue last gave up on a message of the job, in the job's present state."""
+    events = VideoEvent.objects.for_tenant(job.tenant_id).filter(video_id=job.video_id, job=job)
+    given_up = events.filter(name=EventName.MESSAGE_DEAD_LETTERED, at__gte=job.state_changed_at)
+    return given_up.order_by("-id").first()
+
+
+def _dead_letter_evidence(event: VideoEvent, *, now: datetime) -> Evidence:
+    return Evidence(
+        source=EvidenceSource.DEAD_LETTERS,
+        age_seconds=_age(event.at, now),
+        facts={},
+        internals={"receive_count": event.data.get("receive_count")},
+    )
+
+
+def _queue_depth(queue: MeasuredQueue) -> QueueDepth | None:
     try:
         return queue.depth(queue_name=settings.VIDEO_SQS_QUEUE_NAME)
     except QueueUnavailable:

@@ -12,7 +12,7 @@ from apps.support.outbox.relay import ReservedMessage
 from apps.support.outbox.signals import message_failed, messages_sent
 from libs.clock import Clock
 
-from ..domain.contracts import TranscodeMessage
+from ..domain.contracts import TranscodeMessage, UnreadableMessage
 from ..domain.errors import EnqueueFailed, JobPreconditionFailed
 from ..domain.lifecycle import EventName, JobState, VideoStatus
 from ..models import Video, VideoTranscodeJob
@@ -125,7 +125,12 @@ def _log_sent(*, messages: Sequence[ReservedMessage], **_kwargs: object) -> None
     for message in messages:
         if message.queue_name != settings.VIDEO_SQS_QUEUE_NAME:
             continue
-        wake_up = TranscodeMessage.parse(message.body)
+        try:
+            wake_up = TranscodeMessage.parse(message.body)
+        except UnreadableMessage:
+            # A person sent a dead letter again, as it was.
+            bound.info("dead_letter_sent", subject=message.subject, queue_name=message.queue_name)
+            continue
         if not wake_up.is_call_for_help:
             bound.info(
                 "message_sent",

@@ -51,6 +51,7 @@ def why_json(video: Video, explanation: Explanation, *, language: str, for_opera
         "hint": text.hint,
         "severity": diagnosis.verdict,
         "cause_code": diagnosis.cause,
+        "inner_cause_code": diagnosis.inner_cause,
         "fault": diagnosis.fault,
         "acts": diagnosis.acts,
         "holder": diagnosis.holder if for_operator else diagnosis.holder.partition(":")[0],

@@ -6,15 +6,15 @@ from django.utils import timezone
 
 from apps.support.outbox.models import OutboxMessage
 
-from ... import wiring
-from ...recovery.invariant import Finding, Invariant, World
+from ...recovery.invariant import Finding, Invariant
 from ...recovery.reconciler import INVARIANTS, run_once
+from ...recovery.wired import wired_world
 from .output import Answer, ExitCode, UsageError
 
 
 def findings(options: Namespace) -> Answer:
     """List where invariants do not hold. Changes nothing."""
-    world = _world()
+    world = wired_world()
     found = [
         _finding_row(finding)
         for invariant in _chosen(options.only)
@@ -31,7 +31,7 @@ def reconcile(options: Namespace) -> Answer:
         return Answer(
             rows=answer.rows, exit_code=answer.exit_code, note="nothing was changed; add --apply to repair these"
         )
-    reports = run_once(_world(), invariants=_chosen(options.only))
+    reports = run_once(wired_world(), invariants=_chosen(options.only))
     rows = [{"invariant": report.code, "found": report.found, "repaired": report.repaired} for report in reports]
     unrepaired = any(report.found > report.repaired for report in reports)
     return Answer(rows=rows, exit_code=ExitCode.FINDINGS if unrepaired else ExitCode.HEALTHY)
@@ -56,10 +56,6 @@ def outbox(options: Namespace) -> Answer:
     late = any(message.due_at < now and (now - message.created_at).total_seconds() > 60 for message in unsent)
     note = "" if rows else "nothing waits to be sent"
     return Answer(rows=rows, exit_code=ExitCode.FINDINGS if late else ExitCode.HEALTHY, note=note)
-
-
-def _world() -> World:
-    return World(clock=wiring.clock(), storage=wiring.storage(), prober=wiring.prober(), queue=wiring.video_queue())
 
 
 def _chosen(codes: list[str] | None) -> list[Invariant]:

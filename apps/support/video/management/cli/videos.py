@@ -50,6 +50,7 @@ def why(options: Namespace) -> Answer:
         "video_id": video.pk,
         "status": video.status,
         "cause_code": diagnosis.cause,
+        "inner_cause_code": diagnosis.inner_cause,
         "severity": diagnosis.verdict,
         "verdict": CAUSE_TEXTS[diagnosis.cause][options.language].detail,
         "operator": OPERATOR_TEXTS[diagnosis.cause][options.language],

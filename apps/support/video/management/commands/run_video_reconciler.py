@@ -11,6 +11,7 @@ from ... import wiring
 from ...recovery.invariant import World
 from ...recovery.reconciler import run_reconciler
 from ...recovery.storage_events import run_storage_events
+from ...recovery.wired import wired_world
 
 
 class Command(BaseCommand):
@@ -21,9 +22,7 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        world = World(
-            clock=wiring.clock(), storage=wiring.storage(), prober=wiring.prober(), queue=wiring.video_queue()
-        )
+        world = wired_world()
         queue_name = settings.VIDEO_STORAGE_EVENTS_QUEUE_NAME
         listeners = [Thread(target=_listen, args=(world, queue_name, stop), name=queue_name)] if queue_name else []
         for listener in listeners:

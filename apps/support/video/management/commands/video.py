@@ -11,7 +11,7 @@ from libs.queue.client import QueueUnavailable
 from libs.s3_client.client import StorageError
 
 from ...domain.errors import InvalidStatus, StorageUnavailable, VideoError
-from ..cli import causes, system, videos
+from ..cli import causes, dead_letters, system, videos
 from ..cli.output import Answer, ExitCode, UsageError, print_answer
 
 
@@ -39,6 +39,7 @@ class Command(BaseCommand):
                 _writes(call)
         _call(calls, "causes", causes.causes).add_argument("--markdown", action="store_true", help="the reference page")
         _call(calls, "outbox", system.outbox).add_argument("--limit", type=int, default=100)
+        _add_dlq(calls)
 
     def handle(self, **options: Any) -> None:
         """Run the call, print its answer, and exit with its code."""
@@ -72,6 +73,20 @@ def _call(calls: Any, name: str, run: Any) -> ArgumentParser:
     call.add_argument("--json", action="store_true", help="one JSON document: {rows, exit_code}")
     call.set_defaults(run=run)
     return call
+
+
+def _add_dlq(calls: Any) -> None:
+    dlq = calls.add_parser("dlq", help="Messages that the queue gave up on.")
+    kinds = dlq.add_subparsers(dest="dlq_call", required=True, metavar="CALL", parser_class=_Parser)
+    listing = _call(kinds, "list", dead_letters.dlq_list)
+    listing.add_argument("--all", action="store_true", help="settled ones too")
+    listing.add_argument("--limit", type=int, default=100)
+    for name, run in (("redrive", dead_letters.dlq_redrive), ("purge", dead_letters.dlq_purge)):
+        call = _call(kinds, name, run)
+        call.add_argument("ids", nargs="*", type=int, metavar="ID")
+        call.add_argument("--all", action="store_true", help="every message that is kept")
+        call.add_argument("--limit", type=int, default=1000, help="with --all at most so many")
+        _writes(call)
 
 
 def _writes(call: ArgumentParser) -> None:
