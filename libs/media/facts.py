@@ -125,6 +125,19 @@ def judge(facts: MediaFacts, *, limits: MediaLimits) -> MediaFacts:
     return facts
 
 
+def require_length(duration_seconds: float | None, *, longest_seconds: float) -> None:
+    """
+    Let a source pass that is no longer than somebody may have it, or whose length is not known yet.
+
+    Raises:
+        MediaRejected: It is longer.
+    """
+    if duration_seconds is not None and duration_seconds > longest_seconds:
+        raise MediaRejected(
+            cause_code="INPUT_TOO_LONG", detail=f"{duration_seconds:.0f} s, {longest_seconds:.0f} allowed"
+        )
+
+
 def _cause_against(facts: MediaFacts, limits: MediaLimits) -> str | None:
     picture = facts.video
     if facts.stream_count > limits.max_streams:

@@ -41,6 +41,9 @@ _DECODE_FAILURES = (
     "Invalid NAL unit size",
     "Invalid data found when processing input",
 )
+SOURCE_CAUSES = frozenset({"SOURCE_GONE", "STORAGE_UNAVAILABLE"})
+"""The source could not be read; that says nothing of what is in it."""
+
 _FILE_FAILURES = (
     *_EMPTY_OUTPUTS,
     "Invalid data found when processing input",
@@ -187,10 +190,8 @@ def _cause_of(stderr: str) -> tuple[str, bool]:
     if "No space left on device" in stderr:
         return "WORKER_DISK_FULL", False
     if source_failed(stderr):
-        # The pinned object answers 412 once it has been overwritten, and 404 once it is gone.
-        final = {"412": "UPLOAD_OVERWRITTEN", "404": "SOURCE_GONE"}
-        cause = next((cause for status, cause in final.items() if status in stderr), None)
-        return (cause, True) if cause else ("STORAGE_UNAVAILABLE", False)
+        # Of what else storage may answer, a pinned object's 412 included, ffmpeg says only "4XX Client Error".
+        return ("SOURCE_GONE", True) if "404 Not Found" in stderr else ("STORAGE_UNAVAILABLE", False)
     if any(sign in stderr for sign in _FILE_FAILURES):
         return "INPUT_MALFORMED", True
     return "ENCODER_ERROR", False

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connections, transaction
 
+from apps.core.models import TenantLimits
 from apps.support.video.domain.contracts import ClaimedJob, JobProgress
 from apps.support.video.domain.errors import (
     InvalidStatus,
@@ -69,7 +70,12 @@ class TestClaim:
             source_size_bytes=1000,
             verified=True,
             output_prefix=f"tenants/{pipeline.tenant.pk}/video/hls/{video.pk}/{job.pk}-1/",
+            longest_seconds=43_200.0,
         )
+
+    def test_a_tenants_own_limit_on_the_length_reaches_the_worker(self, pipeline: Pipeline) -> None:
+        TenantLimits.objects.create(tenant=pipeline.tenant, duration_seconds=600.0)
+        assert pipeline.claim(pipeline.uploaded()).longest_seconds == 600.0
 
     def test_a_claimed_job_is_running_with_a_lease_and_shows_as_processing(self, pipeline: Pipeline) -> None:
         video = pipeline.uploaded()

@@ -1,6 +1,7 @@
 """Promises about what an encode makes of a source, with real ffmpeg over real storage."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,9 +9,10 @@ import pytest
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
+from apps.support.video.domain.contracts import ClaimedJob
 from libs.media.facts import MediaRejected
 from libs.media.ffmpeg import EncodeFailed
-from libs.media.ffprobe import SourceChanged, SourceGone
+from libs.media.ffprobe import SourceGone
 from libs.s3_client.client import S3Storage
 from tests.support.attempts import Encoded, RecordingProgress, encode, processor_of, put_source
 from tests.support.ledgers import MemoryLedger
@@ -239,15 +241,35 @@ def test_a_cut_file_whose_index_came_first_ends_as_truncated(storage: S3Storage,
     assert not [entry for entry in storage.list_objects(claim.output_prefix) if entry.key.endswith(".m3u8")]
 
 
-def test_a_source_that_was_replaced_before_the_probe_is_noticed(storage: S3Storage, tmp_path: Path) -> None:
-    claim = put_source(storage, clip("small"))
-    storage.write_bytes(claim.source_key, clip("tiny").read_bytes(), content_type="video/mp4")
-    with pytest.raises(SourceChanged):
-        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))
-
-
 def test_a_source_that_is_gone_before_the_probe_is_noticed(storage: S3Storage, tmp_path: Path) -> None:
     claim = put_source(storage, clip("small"))
     storage.delete_prefix(claim.source_key.rpartition("/")[0] + "/")
     with pytest.raises(SourceGone):
+        processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))
+
+
+class TestTheTenantsOwnLimitOnTheLength:
+    """To the operator: a video that was too busy a moment to be measured is no way around a limit."""
+
+    def refused_as(self, storage: S3Storage, claim: ClaimedJob, folder: Path) -> str:
+        with pytest.raises(MediaRejected) as refusal:
+            processor_of(storage).run(claim, folder=folder, progress=RecordingProgress(), ledger=MemoryLedger(claim))
+        assert not [entry for entry in storage.list_objects(claim.output_prefix) if entry.key.endswith(".m3u8")]
+        return refusal.value.cause_code
+
+    def test_a_source_that_nobody_has_verified_is_held_to_it(self, storage: S3Storage, tmp_path: Path) -> None:
+        claim = replace(put_source(storage, clip("small")), verified=False, longest_seconds=1.0)
+        assert self.refused_as(storage, claim, tmp_path) == "INPUT_TOO_LONG"
+
+    def test_a_source_that_does_not_say_its_length_is_held_to_it_in_the_end(
+        self, storage: S3Storage, tmp_path: Path
+    ) -> None:
+        claim = replace(put_source(storage, clip("fragmented")), longest_seconds=1.0)
+        assert self.refused_as(storage, claim, tmp_path) == "INPUT_TOO_LONG"
+
+    def test_what_was_within_it_when_it_was_verified_may_be_encoded_again(
+        self, storage: S3Storage, tmp_path: Path
+    ) -> None:
+        """To the uploader: a limit that is lowered later is about later uploads."""
+        claim = replace(put_source(storage, clip("small")), longest_seconds=1.0)
         processor_of(storage).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))

@@ -125,6 +125,7 @@ def put_source(storage: S3Storage, source: Path | bytes) -> ClaimedJob:
         source_size_bytes=len(body),
         verified=True,
         output_prefix=f"tenants/1/video/hls/1/{token}-1/",
+        longest_seconds=12 * 3600.0,
     )
 
 

@@ -90,6 +90,8 @@ class ClaimedJob:
     source_size_bytes: int
     verified: bool
     output_prefix: str
+    longest_seconds: float
+    """What the tenant allows. The worker holds a source to it that nobody could measure before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

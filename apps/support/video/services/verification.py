@@ -8,6 +8,7 @@ import structlog
 from django.conf import settings
 
 from libs.db.guards import assert_no_transaction
+from libs.media.facts import require_length
 from libs.media.ffprobe import MediaFacts, MediaRejected, ProbeCrashed, ProbeTimeout, SourceUnreadable
 
 log = structlog.get_logger(__name__)
@@ -85,13 +86,10 @@ def verify_source(
     assert_no_transaction()
     try:
         facts = prober.probe(url=url, timeout_seconds=settings.VIDEO_PROBE_TIMEOUT_SECONDS, if_match_etag=etag)
+        require_length(facts.duration_seconds, longest_seconds=longest_seconds)
     except MediaRejected as rejection:
         return Refused(cause_code=rejection.cause_code, detail=rejection.detail)
     except (ProbeBusy, ProbeTimeout, ProbeCrashed, SourceUnreadable) as doubt:
         log.warning("verification_deferred", video_id=video_id, reason=repr(doubt))
         return Deferred()
-    if facts.duration_seconds is not None and facts.duration_seconds > longest_seconds:
-        return Refused(
-            cause_code="INPUT_TOO_LONG", detail=f"{facts.duration_seconds:.0f} s, {longest_seconds:.0f} allowed"
-        )
     return Verified(facts=asdict(facts))

@@ -8,7 +8,9 @@ from threading import Event
 from apps.support.video.domain.chunks import ChunkKind, ChunkState, ChunkStatus, JobPlan, TrackPart, parts_by_rendition
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeOutput
 from apps.support.video.domain.playlists import MASTER_NAME, master_playlist, media_playlist, playlist_name
-from libs.media.ffmpeg import EncodeFailed, decoding_failed
+from libs.media.facts import require_length
+from libs.media.ffmpeg import SOURCE_CAUSES, EncodeFailed, decoding_failed
+from libs.media.http_source import HttpSource
 from libs.media.process import ProcessAborted
 from libs.s3_client.client import ObjectMissing
 
@@ -45,6 +47,7 @@ class JobProcessor(Workshop):
 
         Raises:
             MediaRejected, EncodeFailed: Whose `cause_code` says why.
+            SourceChanged, SourceGone: The object is not the one that was verified.
             ProbeTimeout, ProbeCrashed, SourceUnreadable, StorageError: Ours; try again.
             ProcessStopped: `progress` wants us to stop, or a deadline passed.
             LeaseLost: The job or one of its chunks is another's.
@@ -60,7 +63,13 @@ class JobProcessor(Workshop):
     ) -> TranscodeOutput:
         source = self.open(claim, may_copy=may_copy)
         attempt = _Attempt(self, claim=claim, source=source, folder=folder, progress=progress, ledger=ledger)
-        return attempt.run()
+        try:
+            return attempt.run()
+        except EncodeFailed as failure:
+            if failure.cause_code in SOURCE_CAUSES:
+                # ffmpeg does not say that the object is another one now; storage does.
+                HttpSource(source.url, if_match_etag=source.etag, timeout_seconds=self.limits.probe_seconds).read(0, 1)
+            raise
 
 
 class _SourceDamaged(Exception):
@@ -99,6 +108,9 @@ class _Attempt:
         parts = self._gather()
         tracks = parts_by_rendition(parts)
         duration = validate_package(tracks, plan=self._source.plan, facts=self._source.facts, stderr=said)
+        if self._source.facts.duration_seconds is None:
+            # A recording of a browser's own says only now how long it is.
+            require_length(duration, longest_seconds=self._claim.longest_seconds)
         if self._source.plan.copies and decoding_failed(said):
             raise _SourceDamaged
         files = {

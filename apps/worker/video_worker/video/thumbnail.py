@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from libs.media.ffmpeg import EncodeFailed, Ffmpeg
+from libs.media.ffmpeg import SOURCE_CAUSES, EncodeFailed, Ffmpeg
 from libs.media.ffprobe import input_options
 from libs.media.process import Watch
 
@@ -32,7 +32,9 @@ def make_thumbnail(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch
         arguments = _arguments(source, target=target, start_seconds=start_seconds, selection=selection)
         try:
             ffmpeg.run(arguments, watch=watch, cwd=folder)
-        except EncodeFailed:
+        except EncodeFailed as failure:
+            if failure.cause_code in SOURCE_CAUSES:
+                raise
             # No frame passed the selection: ffmpeg calls an empty output an error in some versions and not in others.
             continue
         if target.exists() and target.stat().st_size > 0:

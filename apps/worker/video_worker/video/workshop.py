@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from apps.support.video.domain.contracts import ClaimedJob
-from libs.media.facts import MediaFacts
+from libs.media.facts import MediaFacts, require_length
 from libs.media.ffmpeg import Ffmpeg
 from libs.media.mp4_index import KeyFrameIndex
 from libs.media.process import Watch
@@ -65,6 +65,8 @@ class Workshop:
         url = self.storage.presign_get(job.source_key, expires_seconds=SOURCE_URL_TTL_SECONDS)
         etag, seconds = job.source_etag, self.limits.probe_seconds
         facts = self.prober.probe(url=url, timeout_seconds=seconds, if_match_etag=etag)
+        if not job.verified:
+            require_length(facts.duration_seconds, longest_seconds=job.longest_seconds)
         index = None
         if not facts.fragmented:
             index = self.prober.key_frames(url=url, timeout_seconds=seconds, if_match_etag=etag)
