@@ -130,6 +130,8 @@ class VideoUpload(models.Model):
     """What storage checks of it, settled when it began; empty: nothing."""
     checksum_value = models.CharField(max_length=12, blank=True)
     """Of the whole file as the uploader announced it, in base64; empty when they did not."""
+    init_key = models.CharField(max_length=255, blank=True)
+    """The Idempotency-Key that it was announced with, if any: a repeat finds it by this when the answer was lost."""
     created_at = models.DateTimeField()
     active_at = models.DateTimeField()
     """When the uploader last asked for something: V06 looks the more often the more recent this is."""
@@ -176,6 +178,7 @@ class VideoUpload(models.Model):
                 condition=Q(state__in=[UploadState.PENDING, UploadState.EXPIRED]),
                 name="upload_check_due",
             ),
+            models.Index(fields=["tenant", "init_key"], condition=~Q(init_key=""), name="upload_by_init_key"),
         ]
 
     def __str__(self) -> str:

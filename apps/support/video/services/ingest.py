@@ -11,6 +11,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 
+from apps.core.errors import IdempotencyKeyReused
+from apps.core.idempotency import RETENTION
 from apps.core.models import Tenant
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
@@ -74,9 +76,12 @@ def init_upload(
     storage: ObjectStorage,
     clock: Clock,
     checksums: Mapping[str, str] = NO_CHECKSUMS,
+    idempotency_key: str = "",
 ) -> UploadTicket:
     """
     Announce an upload.
+
+    A repeat with the same key finds the upload of the first call, also where that one died before it could answer.
 
     Args:
         filename: As the uploader's device names it; only its extension ends up in the storage key.
@@ -90,16 +95,21 @@ def init_upload(
         SizeNotAllowed: Empty, or larger than one upload may be.
         FileTypeNotAllowed: Not a video by its extension or declared type.
         QuotaExceeded: The tenant's limits leave no room.
-        StorageUnavailable: Storage did not answer; nothing was made.
+        IdempotencyKeyReused: The key announced another file before.
+        StorageUnavailable: Storage did not answer; a repeat with the same key may go on with what was made.
     """
     assert_no_transaction()
+    now = clock.now()
+    announced = _announced_before(tenant, idempotency_key, now=now)
+    if announced is not None:
+        _require_same_file(announced, title=title, session=session, filename=filename, size_bytes=size_bytes)
+        return sign_ticket(announced, storage=storage, now=now)
     limits = limits_of(tenant)
     if not 0 < size_bytes <= limits.file_bytes:
         raise SizeNotAllowed(size_bytes=size_bytes, limit_bytes=limits.file_bytes)
     bound_type = accepted_content_type(filename=filename, declared=content_type)
     # Asked again under the lock; here it saves storage a multipart upload that would be thrown away.
     require_room(used=usage_of(tenant), limits=limits, size_bytes=size_bytes)
-    now = clock.now()
     video = Video(
         pk=_next_video_id(),
         tenant=tenant,
@@ -116,6 +126,7 @@ def init_upload(
         filename=filename,
         content_type=bound_type,
         size_bytes=size_bytes,
+        init_key=idempotency_key,
     )
     _settle_checksum(upload, checksums, storage=storage)
     return _begin(video, upload, limits=limits, storage=storage, actor=actor, now=now)
@@ -225,6 +236,24 @@ def expire_upload(*, upload: VideoUpload, actor: str, now: datetime) -> None:
     """
     with transaction.atomic():
         move_upload(upload=upload, event=EventName.UPLOAD_EXPIRED, actor=actor, now=now)
+
+
+def _announced_before(tenant: Tenant, idempotency_key: str, *, now: datetime) -> VideoUpload | None:
+    if not idempotency_key:
+        return None
+    uploads = VideoUpload.objects.for_tenant(tenant).filter(
+        init_key=idempotency_key,
+        created_at__gt=now - RETENTION,
+        state=UploadState.PENDING,
+        video__deleted_at=None,
+    )
+    return uploads.select_related("video", "video__current_job").first()
+
+
+def _require_same_file(upload: VideoUpload, *, title: str, session: str, filename: str, size_bytes: int) -> None:
+    known = (upload.video.title, upload.video.session, upload.filename, upload.size_bytes)
+    if known != (title, session, filename, size_bytes):
+        raise IdempotencyKeyReused
 
 
 def _next_video_id() -> int:

@@ -10,7 +10,7 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.idempotency import IDEMPOTENCY_KEY_PARAMETER, idempotent
+from apps.core.idempotency import HEADER, IDEMPOTENCY_KEY_PARAMETER, idempotent
 from apps.core.permissions import current_actor, current_tenant
 
 from .. import wiring
@@ -107,6 +107,7 @@ class VideoViewSet(UploadViews):
             created_by_id=user_id_of(request),
             storage=wiring.storage(),
             clock=wiring.clock(),
+            idempotency_key=request.headers.get(HEADER, ""),
             **fields,
         )
         return Response(ticket_json(request, ticket), status=status.HTTP_201_CREATED)
