@@ -102,7 +102,9 @@ def prune_sent(*, clock: Clock, limit: int = 5000) -> int:
     return OutboxMessage.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[0]
 
 
-def _reserve(condition: str, parameters: Sequence[int | datetime], *, now: datetime, limit: int) -> list[ReservedMessage]:
+def _reserve(
+    condition: str, parameters: Sequence[int | datetime], *, now: datetime, limit: int
+) -> list[ReservedMessage]:
     """
     Take unsent rows that nobody else holds. One statement is one commit: nothing is open when the send begins.
 
