@@ -9,7 +9,9 @@ import certifi
 from .binaries import find_binary
 from .facts import MediaFacts, MediaLimits, MediaRejected, facts_from, judge
 from .http_source import HttpSource, SourceChanged, SourceGone, SourceUnreadable
-from .mp4_index import KeyFrameIndex, read_key_frames
+from .key_frames import KeyFrameIndex
+from .matroska_index import read_cues
+from .mp4_index import read_key_frames
 from .process import ProcessDeadlinePassed, ProcessLimits, ProcessResult, Watch, run_process
 from .sniff import SNIFF_BYTES, Signature, is_fragmented, signature_of
 
@@ -100,15 +102,15 @@ class FfprobeProber:
 
     def key_frames(self, *, url: str, timeout_seconds: float, if_match_etag: str | None = None) -> KeyFrameIndex | None:
         """
-        Return when the key frames of an MP4 or MOV source are shown, or None where that is not to be had cheaply.
+        Return when the key frames of a source are shown, or None where it has no index that says so.
 
         Raises:
             SourceUnreadable: Storage failed.
         """
         source = HttpSource(url, if_match_etag=if_match_etag, timeout_seconds=timeout_seconds)
-        if signature_of(source.read(0, SNIFF_BYTES)) is not Signature.ISO_BMFF:
-            return None
-        return read_key_frames(source.read, size_bytes=source.size_bytes)
+        signature = signature_of(source.read(0, SNIFF_BYTES))
+        read_index = {Signature.ISO_BMFF: read_key_frames, Signature.MATROSKA: read_cues}.get(signature)
+        return read_index(source.read, size_bytes=source.size_bytes) if read_index is not None else None
 
     def _run(self, url: str, *, timeout_seconds: float, if_match_etag: str | None, fragmented: bool) -> dict[str, Any]:
         argv = [

@@ -7,7 +7,7 @@ Source:
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 _SKIPPED = frozenset({b"styp", b"sidx", b"free", b"mfra", b"prft", b"emsg"})
 # A fragment of one group of pictures at the highest bit rate that we copy is far below this.
@@ -37,14 +37,6 @@ class Fragment:
     sample_count: int
     timescale: int
     default_duration: int
-
-    def held_until(self, end_seconds: float) -> "Fragment":
-        """Return it with its last sample lasting longer, so that it ends where another stretch begins."""
-        extra = round((end_seconds - self.start_seconds - self.duration_seconds) * self.timescale)
-        if extra <= 0:
-            return self
-        content = _with_longer_last_sample(self.content, extra=extra, default_duration=self.default_duration)
-        return replace(self, content=content, duration_seconds=self.duration_seconds + extra / self.timescale)
 
 
 class FragmentReader:
@@ -79,7 +71,7 @@ class FragmentReader:
     def _next_box_size(self) -> int | None:
         if len(self._pending) < 16:
             return None
-        size = _box_size(self._pending, 0)
+        size = box_size(self._pending, 0)
         if not 8 <= size <= LARGEST_BOX_BYTES:
             raise MalformedFragments(f"a box of {size} bytes")
         return size
@@ -131,7 +123,7 @@ def child_boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield type and body of each box in a box's body."""
     offset = 0
     while offset + 8 <= len(content):
-        size, header = _box_size(content, offset), 8
+        size, header = box_size(content, offset), 8
         if struct.unpack_from(">I", content, offset)[0] == 1:
             header = 16
         if size == 0:
@@ -167,7 +159,7 @@ def avc_codec_of(init: bytes) -> str:
     return f"avc1.{profile:02x}{compatibility:02x}{level:02x}"
 
 
-def _box_size(content: bytes | bytearray, offset: int) -> int:
+def box_size(content: bytes | bytearray, offset: int) -> int:
     size: int = struct.unpack_from(">I", content, offset)[0]
     if size == 1 and len(content) >= offset + 16:
         size = struct.unpack_from(">Q", content, offset + 8)[0]
@@ -189,7 +181,7 @@ def _timing(moof: bytes, *, default_duration: int) -> tuple[int, int, int]:
     traf = box_of(moof[8:], b"traf")
     tfdt = box_of(traf, b"tfdt")
     decode_time: int = struct.unpack_from(">Q" if tfdt[0] == 1 else ">I", tfdt, 4)[0]
-    default = _default_duration(box_of(traf, b"tfhd"), fallback=default_duration)
+    default = default_duration_of(box_of(traf, b"tfhd"), fallback=default_duration)
     duration = sample_count = 0
     for kind, body in child_boxes(traf):
         if kind == b"trun":
@@ -199,7 +191,7 @@ def _timing(moof: bytes, *, default_duration: int) -> tuple[int, int, int]:
     return decode_time, duration, sample_count
 
 
-def _default_duration(tfhd: bytes, *, fallback: int) -> int:
+def default_duration_of(tfhd: bytes, *, fallback: int) -> int:
     flags = int.from_bytes(tfhd[1:4], "big")
     if not flags & 0x08:
         return fallback
@@ -218,37 +210,6 @@ def _sample_durations(trun: bytes, *, default: int) -> list[int]:
     return [struct.unpack_from(">I", trun, offset + index * step)[0] for index in range(sample_count)]
 
 
-def _with_longer_last_sample(content: bytes, *, extra: int, default_duration: int) -> bytes:
-    """Write the moof box anew, with a duration for each sample: 8.8.8 of the standard, track fragment run."""
-    moof_size = _box_size(content, 0)
-    moof, media = content[8:moof_size], content[moof_size:]
-    traf = box_of(moof, b"traf")
-    trun, tfhd = box_of(traf, b"trun"), box_of(traf, b"tfhd")
-    durations = _sample_durations(trun, default=_default_duration(tfhd, fallback=default_duration))
-    durations[-1] += extra
-    flags = int.from_bytes(trun[1:4], "big")
-    grown = 0 if flags & 0x100 else 4 * len(durations)
-    head, old_samples = _split_run(trun, flags)
-    if flags & 0x01:
-        # Where the media starts is counted from the moof box, which has grown.
-        offset = struct.unpack_from(">i", head, 8)[0] + grown
-        head = head[:8] + struct.pack(">i", offset) + head[12:]
-    head = head[:1] + (flags | 0x100).to_bytes(3, "big") + head[4:]
-    kept = 4 if flags & 0x100 else 0
-    samples = b"".join(
-        struct.pack(">I", duration) + old[kept:] for duration, old in zip(durations, old_samples, strict=True)
-    )
-    new_traf = b"".join(_box(kind, head + samples if kind == b"trun" else body) for kind, body in child_boxes(traf))
-    new_moof = b"".join(_box(kind, new_traf if kind == b"traf" else body) for kind, body in child_boxes(moof))
-    return _box(b"moof", new_moof) + media
-
-
-def _split_run(trun: bytes, flags: int) -> tuple[bytes, list[bytes]]:
-    start = 8 + (4 if flags & 0x01 else 0) + (4 if flags & 0x04 else 0)
-    step = 4 * bin(flags & 0xF00).count("1")
-    sample_count = struct.unpack_from(">I", trun, 4)[0]
-    return trun[:start], [trun[start + step * number : start + step * (number + 1)] for number in range(sample_count)]
-
-
-def _box(kind: bytes, body: bytes) -> bytes:
+def box(kind: bytes, body: bytes) -> bytes:
+    """Return a box of this type and body."""
     return struct.pack(">I4s", len(body) + 8, kind) + body

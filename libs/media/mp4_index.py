@@ -6,34 +6,18 @@ Source:
 """
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import pairwise
+from array import array
+from collections.abc import Iterator, Sequence
 
 from .fmp4 import MalformedFragments, box_of, child_boxes, media_timescale
+from .key_frames import KeyFrameIndex
 from .sniff import ReadRange
 
 # The index of an hour at 30 frames a second measures 4.3 MB.
 LARGEST_INDEX_BYTES = 128 * 1024**2
+# Twelve hours of 60 frames a second. An index that claims more is not worth the memory.
+_MOST_FRAMES = 2_600_000
 _LONGEST_WALK = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyFrameIndex:
-    """
-    Presentation times in seconds, as ffmpeg reports them.
-
-    `is_plain`: the edit list does nothing but set the start, so that samples may be copied as they are.
-    """
-
-    key_frames: tuple[float, ...]
-    frame_count: int
-    is_plain: bool
-
-    def longest_gap_seconds(self, *, end_seconds: float) -> float:
-        """Return the longest time between two key frames, or the last and the end."""
-        borders = [*self.key_frames, end_seconds]
-        return max((later - earlier for earlier, later in pairwise(borders)), default=0.0)
 
 
 def read_key_frames(read: ReadRange, *, size_bytes: int) -> KeyFrameIndex | None:
@@ -75,14 +59,20 @@ def _index_of_track(trak: bytes, *, movie_timescale: int) -> KeyFrameIndex | Non
     tables = dict(child_boxes(box_of(trak, b"mdia", b"minf", b"stbl")))
     steps = _runs(tables[b"stts"]) if b"stts" in tables else []
     frame_count = sum(count for count, _ in steps)
-    if not frame_count:
+    if not 0 < frame_count <= _MOST_FRAMES:
         return None
-    samples = _numbers(tables[b"stss"]) if b"stss" in tables else list(range(1, frame_count + 1))
     offsets = _runs(tables[b"ctts"], signed=True) if b"ctts" in tables else [(frame_count, 0)]
     shift, is_plain = _edit_shift(trak, timescale=timescale, movie_timescale=movie_timescale)
-    shown = zip(_decode_times(samples, steps), _values_at(samples, offsets), strict=False)
-    times = [(decoded + offset) / timescale + shift for decoded, offset in shown]
-    return KeyFrameIndex(key_frames=tuple(sorted(times)), frame_count=frame_count, is_plain=is_plain)
+
+    def shown(samples: Sequence[int]) -> Iterator[float]:
+        times = zip(_decode_times(samples, steps), _values_at(samples, offsets), strict=False)
+        return ((decoded + offset) / timescale + shift for decoded, offset in times)
+
+    everything = range(1, frame_count + 1)
+    keys = _numbers(tables[b"stss"]) if b"stss" in tables else everything
+    return KeyFrameIndex(
+        key_frames=tuple(sorted(shown(keys))), frames=array("d", sorted(shown(everything))), is_plain=is_plain
+    )
 
 
 def _edit_shift(trak: bytes, *, timescale: int, movie_timescale: int) -> tuple[float, bool]:
@@ -113,7 +103,7 @@ def _numbers(table: bytes) -> list[int]:
     return [number for (number,) in struct.iter_unpack(">I", table[8 : 8 + 4 * count])]
 
 
-def _decode_times(samples: list[int], steps: list[tuple[int, int]]) -> Iterator[int]:
+def _decode_times(samples: Sequence[int], steps: list[tuple[int, int]]) -> Iterator[int]:
     """Yield the decode time of each sample, numbered from 1 and in order."""
     first, time, position = 1, 0, 0
     for sample in samples:
@@ -126,7 +116,7 @@ def _decode_times(samples: list[int], steps: list[tuple[int, int]]) -> Iterator[
         yield time + (sample - first) * steps[position][1]
 
 
-def _values_at(samples: list[int], runs: list[tuple[int, int]]) -> Iterator[int]:
+def _values_at(samples: Sequence[int], runs: list[tuple[int, int]]) -> Iterator[int]:
     """Yield the value of the run that each sample lies in."""
     first, position = 1, 0
     for sample in samples:

@@ -141,13 +141,13 @@ def processor_of(
     )
 
 
-def encode(storage: S3Storage, source: Path | bytes, *, folder: Path) -> Encoded:
+def encode(storage: S3Storage, source: Path | bytes, *, folder: Path, limits: ProcessingLimits = LIMITS) -> Encoded:
     """Run one attempt and bring its package back."""
     claim = put_source(storage, source)
     progress = RecordingProgress()
     work = folder / "work"
     work.mkdir()
-    output = processor_of(storage).run(claim, folder=work, progress=progress, ledger=MemoryLedger(claim))
+    output = processor_of(storage, limits=limits).run(claim, folder=work, progress=progress, ledger=MemoryLedger(claim))
     package = folder / "package"
     for entry in storage.list_objects(claim.output_prefix):
         path = package / entry.key.removeprefix(claim.output_prefix)

@@ -105,7 +105,10 @@ def errors_when_played(master: Path) -> str:
     """Play every rendition and the sound from the first byte to the last, and return what ffmpeg complains of."""
     report = probe_report(master)
     maps = [part for stream in report["streams"] for part in ("-map", f"0:{stream['index']}")]
-    played = try_ffmpeg("-xerror", "-allowed_extensions", "ALL", "-i", str(master), *maps, "-f", "null", "-")
+    as_they_come = ("-fps_mode", "passthrough", "-enc_time_base:v", "1:90000")
+    played = try_ffmpeg(
+        "-xerror", "-allowed_extensions", "ALL", "-i", str(master), *maps, *as_they_come, "-f", "null", "-"
+    )
     return played.stderr if played.returncode == 0 else f"{played.returncode}: {played.stderr}"
 
 

@@ -11,13 +11,14 @@ from libs.media.facts import MediaFacts
 from libs.media.ffmpeg import EncodeFailed, Ffmpeg, is_empty_output
 from libs.media.process import ProcessAborted, Watch
 
-from .packager import PassPacker, pack_chunk
+from .packager import PassPacker, StretchEnd, pack_chunk
 from .planner import EncodePlan
 from .publisher import MEDIA_TYPE, PackageStorage
 from .transcoder import encoded_files, pass_arguments, video_arguments
 
 # What is left of a whole source in its chunk's folder.
 SMALLEST_NAME = "smallest.mp4"
+CLOCK_WENT_BACK = "the clock of what was to be copied goes back"
 
 OnPart = Callable[[TrackPart], None]
 OnSeconds = Callable[[float], None]
@@ -93,7 +94,7 @@ class ChunkEncoder:
         files = encoded_files(chunk, desk.folder)
         if chunk.is_whole:
             _keep_smallest(source.plan, dict(files), folder=desk.folder)
-        parts = pack_chunk(files, target=path, key=key, end_seconds=chunk.end_seconds)
+        parts = pack_chunk(files, target=path, key=key, end=_end_of(chunk, source.plan))
         self._store(key, path, desk)
         path.unlink()
         return ChunkResult(parts=parts, stderr=result.stderr)
@@ -114,7 +115,8 @@ class ChunkEncoder:
             )
             result = self.ffmpeg.stream(arguments, watch=desk.watch, cwd=desk.folder, on_bytes=packer.feed)
             packer.finish()
-        return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr)
+        complaint = f"\n{CLOCK_WENT_BACK}" if packer.is_crowded else ""
+        return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr + complaint)
 
     def _store(self, key: str, path: Path, desk: Desk) -> None:
         def on_bytes(count: int) -> None:
@@ -124,6 +126,13 @@ class ChunkEncoder:
             desk.on_bytes(count)
 
         self.storage.upload_file(key, path, content_type=MEDIA_TYPE, on_bytes=on_bytes)
+
+
+def _end_of(chunk: Chunk, plan: EncodePlan) -> StretchEnd:
+    if chunk.end_seconds is not None:
+        # Whatever its last frame is, it is shown until the next chunk's first.
+        return StretchEnd(seconds=chunk.end_seconds, last_frame_seconds=0.0)
+    return StretchEnd(seconds=plan.last_picture_ends_seconds, last_frame_seconds=plan.last_picture_seconds)
 
 
 def _keep_smallest(plan: EncodePlan, files: dict[str, Path], *, folder: Path) -> None:

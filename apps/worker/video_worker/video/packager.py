@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from apps.support.video.domain.chunks import AUDIO_RENDITION, InitSpan, Segment, TrackPart
 from libs.media.ffmpeg import EncodeFailed
 from libs.media.fmp4 import Fragment, FragmentReader, InitSection, MalformedFragments, avc_codec_of
+from libs.media.fragment_times import decoded_as_shown, shown_times
 
 from .planner import SEGMENT_SECONDS
 
@@ -17,11 +19,42 @@ AUDIO_CODEC = "mp4a.40.2"
 SEGMENT_SLACK_SECONDS = 0.05
 READ_BYTES = 1024 * 1024
 
+# Nothing that may be copied has a tenth of these frames a second.
+CROWDED_FRAMES_PER_SECOND = 1000
+
+# Where nobody says how long a last frame is shown.
+LONGEST_GUESS_SECONDS = 0.5
+
 # A pass is cut into objects at these times, the first ones short so that there is something to watch soon.
 FIRST_PARTS_SECONDS = (8.0, 24.0, 60.0)
 PICTURE_PART_SECONDS = 240.0
 SOUND_PART_SECONDS = 600.0
 LARGEST_PART_BYTES = 192 * 1024**2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StretchEnd:
+    """
+    Until when a stretch's last frame is shown.
+
+    Args:
+        seconds: Where the next stretch or nothing starts, if that is known.
+        last_frame_seconds: When its last frame starts to be shown, if that is known. A source that breaks off before
+            must not look complete because its last frame stands still.
+    """
+
+    seconds: float | None
+    last_frame_seconds: float | None
+
+    def of(self, fragment: Fragment) -> float | None:
+        """Return until when the last frame of the stretch's last fragment is shown; None: as its encoder thinks."""
+        if self.seconds is None:
+            return None
+        last_shown = max(shown_times(fragment)) / fragment.timescale
+        if self.last_frame_seconds is not None and last_shown >= self.last_frame_seconds - LONGEST_GUESS_SECONDS:
+            return self.seconds
+        usual = fragment.start_seconds + fragment.duration_seconds - last_shown
+        return min(self.seconds, last_shown + max(LONGEST_GUESS_SECONDS, usual))
 
 
 class PartWriter:
@@ -82,14 +115,9 @@ class PartWriter:
         self._segment_start, self._segment_offset = end_seconds, position
 
 
-def pack_chunk(
-    files: list[tuple[str, Path]], *, target: Path, key: str, end_seconds: float | None
-) -> tuple[TrackPart, ...]:
+def pack_chunk(files: list[tuple[str, Path]], *, target: Path, key: str, end: StretchEnd) -> tuple[TrackPart, ...]:
     """
     Write the renditions of a chunk one after the other into one object's file, and remove what they came in.
-
-    Args:
-        end_seconds: Where the next chunk starts: the last frame is shown until then, however long that is.
 
     Raises:
         EncodeFailed: OUTPUT_VERIFY_FAILED, what was encoded is not what was asked for.
@@ -97,7 +125,7 @@ def pack_chunk(
     parts: list[TrackPart] = []
     with target.open("wb") as file:
         for rendition, path in files:
-            part = _packed(rendition, path, key=key, file=file, end_seconds=end_seconds)
+            part = _packed(rendition, path, key=key, file=file, end=end)
             path.unlink()
             if part is not None:
                 parts.append(part)
@@ -111,6 +139,9 @@ class PassPacker:
     Args:
         name_part: Returns the key of the part of this number.
         store: Takes a finished file and its part; the file is the taker's to remove.
+
+    `is_crowded` tells that somewhere frames follow each other faster than any camera's: the source's clock went back,
+    and ffmpeg, which lets no time go back, put one frame after the other as closely as it could.
     """
 
     def __init__(
@@ -131,6 +162,7 @@ class PassPacker:
         self._number = 0
         self._file: BinaryIO | None = None
         self._writer: PartWriter | None = None
+        self.is_crowded = False
 
     def feed(self, content: bytes) -> None:
         """
@@ -157,6 +189,7 @@ class PassPacker:
         self._close()
 
     def _add(self, fragment: Fragment) -> None:
+        self.is_crowded = self.is_crowded or _is_crowded(fragment)
         if self._writer is not None and self._is_full():
             self._close()
         if self._writer is None:
@@ -209,20 +242,28 @@ def codec_of(rendition: str, init: InitSection) -> str:
     return AUDIO_CODEC if rendition == AUDIO_RENDITION else avc_codec_of(init.content)
 
 
-def _packed(rendition: str, path: Path, *, key: str, file: BinaryIO, end_seconds: float | None) -> TrackPart | None:
+def _packed(rendition: str, path: Path, *, key: str, file: BinaryIO, end: StretchEnd) -> TrackPart | None:
     reader = FragmentReader()
     writer: PartWriter | None = None
-    last: Fragment | None = None
-    for fragment in _fragments(path, reader):
+    for fragment, later in _with_next(_fragments(path, reader)):
         if writer is None:
             writer = _writer(rendition, reader, key=key, file=file)
-        elif last is not None:
-            writer.add(last)
-        last = fragment
-    if writer is None or last is None:
-        return None
-    writer.add(last if end_seconds is None else last.held_until(end_seconds))
-    return writer.finish()
+        if rendition == AUDIO_RENDITION:
+            writer.add(fragment)
+        else:
+            until = end.of(fragment) if later is None else min(shown_times(later)) / later.timescale
+            writer.add(decoded_as_shown(fragment, end_seconds=until))
+    return writer.finish() if writer is not None else None
+
+
+def _with_next(fragments: Iterator[Fragment]) -> Iterator[tuple[Fragment, Fragment | None]]:
+    earlier = next(fragments, None)
+    for later in fragments:
+        if earlier is not None:
+            yield earlier, later
+        earlier = later
+    if earlier is not None:
+        yield earlier, None
 
 
 def _fragments(path: Path, reader: FragmentReader) -> Iterator[Fragment]:
@@ -241,6 +282,10 @@ def _writer(rendition: str, reader: FragmentReader, *, key: str, file: BinaryIO)
     assert init is not None  # noqa: S101
     span = write_init(init, key=key, file=file)
     return PartWriter(rendition=rendition, key=key, init=span, codec=codec_of(rendition, init), file=file)
+
+
+def _is_crowded(fragment: Fragment) -> bool:
+    return fragment.sample_count - 1 > fragment.duration_seconds * CROWDED_FRAMES_PER_SECOND
 
 
 def _output_failure(detail: str) -> EncodeFailed:

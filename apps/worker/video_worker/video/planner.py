@@ -1,16 +1,18 @@
 """What will be done with a source, decided before any of it is done."""
 
 import hashlib
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind, JobPlan, Variant
 from libs.media.facts import AudioStreamFacts, MediaFacts, VideoStreamFacts
-from libs.media.mp4_index import KeyFrameIndex
+from libs.media.key_frames import KeyFrameIndex
 
 from .ladder import Rendition, ceiling_bits_per_second, kept_frame_rate, renditions_for, rung_for
 
 # Finished chunks of another version are not taken over: their joints, settings or names may differ.
-PLAN_VERSION = 1
+PLAN_VERSION = 2
 
 SEGMENT_SECONDS = 4.0
 # A copied segment is as long as its key frames let it be; players start by whole segments.
@@ -30,8 +32,8 @@ FIRST_CHUNKS_SECONDS = (8.0, 16.0, 32.0)
 SHORTEST_CHUNK_SECONDS, LONGEST_CHUNK_SECONDS = 60.0, 120.0
 # An hour is at most a hundred objects: half of them may be chunks.
 CHUNKS_PER_SOURCE = 50
-# Chunks need seeking that finds the right frame: an index of the whole file.
-SEEKABLE_CONTAINERS = ("mov", "matroska")
+# What is copied starts when the whole does, or players find nothing to show there. What is encoded is made to.
+LATEST_COPY_START_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,9 @@ class EncodePlan:
     copies_audio: bool
     halves_frame_rate: bool
     origin_seconds: float
+    first_picture_seconds: float
+    last_picture_seconds: float | None
+    last_picture_ends_seconds: float | None
     duration_seconds: float | None
     key_frames_apart_seconds: float | None
 
@@ -83,9 +88,12 @@ def plan_encode(facts: MediaFacts, *, index: KeyFrameIndex | None = None, may_co
         renditions=renditions,
         chunks=_chunks(facts, renditions=renditions, index=index),
         has_audio=facts.audio is not None,
-        copies_audio=may_copy and index is not None and facts.audio is not None and can_copy_audio(facts.audio),
+        copies_audio=may_copy and can_copy_audio(facts),
         halves_frame_rate=halves,
         origin_seconds=facts.start_seconds,
+        first_picture_seconds=max(0.0, picture.start_seconds - facts.start_seconds),
+        last_picture_seconds=index.frames[-1] - facts.start_seconds if index is not None and index.frames else None,
+        last_picture_ends_seconds=_picture_end_seconds(facts),
         duration_seconds=facts.duration_seconds,
         key_frames_apart_seconds=_gap_seconds(facts, index),
     )
@@ -122,14 +130,22 @@ def can_copy_video(facts: MediaFacts, *, index: KeyFrameIndex | None) -> bool:
     picture, gap = facts.video, _gap_seconds(facts, index)
     if picture is None or index is None or gap is None or not index.is_plain or not index.key_frames:
         return False
-    starts_clean = abs(index.key_frames[0] - picture.start_seconds) < 0.001
+    starts_clean = abs(index.key_frames[0] - picture.start_seconds) < 0.001 and _starts_at_once(picture, facts)
     return starts_clean and gap <= LONGEST_KEY_FRAME_GAP_SECONDS and _plays_everywhere(picture, facts.bit_rate)
 
 
-def can_copy_audio(sound: AudioStreamFacts) -> bool:
-    """Tell whether every browser plays the source's own sound."""
+def can_copy_audio(facts: MediaFacts) -> bool:
+    """Tell whether every browser plays the source's own sound. Other containers than MP4 round each packet's time."""
+    sound = facts.audio
+    if sound is None or facts.fragmented or not facts.container.startswith("mov"):
+        return False
     is_low_complexity = sound.codec == "aac" and sound.profile == "LC"
-    return is_low_complexity and sound.channels in {1, 2} and sound.sample_rate in COPYABLE_SAMPLE_RATES
+    is_plain = is_low_complexity and sound.channels in {1, 2} and sound.sample_rate in COPYABLE_SAMPLE_RATES
+    return is_plain and _starts_at_once(sound, facts)
+
+
+def _starts_at_once(stream: VideoStreamFacts | AudioStreamFacts, facts: MediaFacts) -> bool:
+    return stream.start_seconds - facts.start_seconds <= LATEST_COPY_START_SECONDS
 
 
 def _plays_everywhere(picture: VideoStreamFacts, container_bit_rate: int) -> bool:
@@ -153,6 +169,13 @@ def _plays_everywhere(picture: VideoStreamFacts, container_bit_rate: int) -> boo
         and picture.frames_per_second <= 61
         and 0 < rate <= ceiling
     )
+
+
+def _picture_end_seconds(facts: MediaFacts) -> float | None:
+    picture, whole = facts.video, facts.duration_seconds
+    if picture is None or picture.duration_seconds is None or whole is None:
+        return whole
+    return min(whole, picture.start_seconds - facts.start_seconds + picture.duration_seconds)
 
 
 def _gap_seconds(facts: MediaFacts, index: KeyFrameIndex | None) -> float | None:
@@ -186,16 +209,14 @@ def _chunks(facts: MediaFacts, *, renditions: tuple[Rendition, ...], index: KeyF
 
 def chunk_borders(facts: MediaFacts, *, index: KeyFrameIndex | None) -> tuple[float, ...]:
     """
-    Return where chunks start, on the output's timeline: at key frames where they are known, else anywhere.
+    Return where chunks start, on the output's timeline: at key frames, or at another frame where those are too rare.
 
-    Frames belong to the chunk in whose half-open interval they are shown, so any border is exact; a key frame is only
-    the cheapest, because decoding starts there.
+    Frames belong to the chunk in whose half-open interval they are shown, and the last is shown until the next chunk's
+    first: a border that is a frame's own time is exact. A key frame's is the cheapest, because decoding starts there.
     """
     duration = facts.duration_seconds
-    is_seekable = facts.container.startswith(SEEKABLE_CONTAINERS) and not facts.fragmented
-    if duration is None or duration <= LONGEST_WHOLE_SECONDS or not is_seekable:
+    if duration is None or duration <= LONGEST_WHOLE_SECONDS or index is None or not index.key_frames:
         return (0.0,)
-    keys = [time - facts.start_seconds for time in index.key_frames] if index is not None else []
     rate = facts.video.frames_per_second if facts.video is not None else 0.0
     halved = kept_frame_rate(rate) if kept_frame_rate(rate) < rate else None
     usual = min(LONGEST_CHUNK_SECONDS, max(SHORTEST_CHUNK_SECONDS, duration / CHUNKS_PER_SOURCE))
@@ -204,13 +225,24 @@ def chunk_borders(facts: MediaFacts, *, index: KeyFrameIndex | None) -> tuple[fl
     while True:
         wanted = borders[-1] + min(usual, next(lengths, usual))
         # A last chunk that is shorter than half of one is no work for a worker of its own.
-        if wanted > duration - min(usual, wanted - borders[-1]) / 2:
-            return tuple(borders)
+        latest = duration - min(usual, wanted - borders[-1]) / 2
         # Dropped frames are chosen on the grid of the lower rate: a border off the grid would choose one twice.
-        nearest = _nearest(keys, wanted, within_seconds=(wanted - borders[-1]) / 3)
-        borders.append(round(round(wanted * halved) / halved if halved else nearest, 6))
+        place = wanted if halved else _frame_near(index, wanted, after=borders[-1], origin=facts.start_seconds)
+        if place is None or max(place, wanted) > latest:
+            return tuple(borders)
+        borders.append(round(round(place * halved) / halved if halved else place, 6))
 
 
-def _nearest(keys: list[float], wanted: float, *, within_seconds: float) -> float:
-    nearest = min(keys, key=lambda key: abs(key - wanted), default=wanted)
-    return nearest if abs(nearest - wanted) <= within_seconds else wanted
+def _frame_near(index: KeyFrameIndex, wanted: float, *, after: float, origin: float) -> float | None:
+    """Return the time of the nearest key frame, or of another frame when it is too far; None: there is none."""
+    nearest = _nearest(index.key_frames, wanted + origin) - origin
+    if abs(nearest - wanted) <= (wanted - after) / 3:
+        return nearest
+    known = index.frames or index.key_frames
+    place = bisect_left(known, wanted + origin)
+    return known[place] - origin if place < len(known) else None
+
+
+def _nearest(times: Sequence[float], wanted: float) -> float:
+    place = bisect_left(times, wanted)
+    return min(times[max(0, place - 1) : place + 1], key=lambda time: abs(time - wanted))

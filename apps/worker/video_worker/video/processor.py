@@ -16,7 +16,7 @@ from libs.s3_client.client import ObjectMissing
 
 from ..lease import ProgressReporter
 from .crew import Crew
-from .encoder import SMALLEST_NAME, Source
+from .encoder import CLOCK_WENT_BACK, SMALLEST_NAME, Source
 from .ledger import ChunkLedger
 from .meter import TO_PERCENT, ProgressMeter
 from .planner import job_plan
@@ -111,8 +111,6 @@ class _Attempt:
         if self._source.facts.duration_seconds is None:
             # A recording of a browser's own says only now how long it is.
             require_length(duration, longest_seconds=self._claim.longest_seconds)
-        if self._source.plan.copies and decoding_failed(said):
-            raise _SourceDamaged
         files = {
             THUMBNAIL_NAME: thumbnail,
             **self._storyboard(duration),
@@ -126,6 +124,7 @@ class _Attempt:
     def _do_side(self) -> bytes:
         """Copy what can be copied and do the sound, beside the encode, then take the thumbnail."""
         self._do_chunks(PASSES, name="side")
+        self._raise_if_damaged(self._ledger.statuses())
         folder, watch = self._subfolder("thumbnail"), self._workshop.watch(self._crew.should_stop)
         return make_thumbnail(self._source, folder=folder, ffmpeg=self._workshop.ffmpeg, watch=watch)
 
@@ -136,11 +135,18 @@ class _Attempt:
             statuses = self._ledger.statuses()
             self._meter.elsewhere(statuses)
             _raise_failure(statuses)
+            self._raise_if_damaged(statuses)
             if all(status.state is ChunkState.DONE for status in statuses):
                 return "\n".join(status.said for status in statuses)
             if self._progress.should_stop():
                 raise ProcessAborted("its caller wants it no longer")
             Event().wait(LOOK_SECONDS)
+
+    def _raise_if_damaged(self, statuses: Sequence[ChunkStatus]) -> None:
+        """Find out before everything is encoded that the copy is no good."""
+        said = "\n".join(status.said for status in statuses)
+        if self._source.plan.copies and (decoding_failed(said) or CLOCK_WENT_BACK in said):
+            raise _SourceDamaged
 
     def _do_chunks(self, kinds: Collection[ChunkKind], *, name: str) -> None:
         while (ticket := self._ledger.claim(kinds)) is not None:

@@ -20,6 +20,9 @@ TICKS_PER_SECOND = 90_000
 # Seeking must not end at the key frame before the one that is meant because of a rounded microsecond.
 SEEK_BEYOND_SECONDS = 0.001
 
+# Where a recording's clock went back, what was seen already is not shown again.
+_FORWARD = r"select=isnan(prev_selected_t)+gt(t\,prev_selected_t)"
+
 # Presentation starts where decoding starts, so no edit list is needed; no index is written at the end of a stream.
 _FRAGMENTS = "+cmaf+empty_moov+skip_trailer"
 # The first fragment says when it starts, instead of every stream starting at 0.
@@ -94,7 +97,7 @@ def _filter_graph(chunk: Chunk, plan: EncodePlan, facts: MediaFacts) -> str:
     if picture is None:
         raise ValueError("a source without a picture has no video chunk")
     count = len(plan.encoded)
-    steps = [*_cut(chunk, plan), *_repairs(picture, plan), f"split={count}"]
+    steps = [*_cut(chunk, plan), *_repairs(picture, plan), *_first_frame(chunk, plan), f"split={count}"]
     branches = "".join(f"[in{number}]" for number in range(count))
     chains = [f"[0:{picture.index}]{','.join(steps)}{branches}"]
     chains += [
@@ -108,14 +111,23 @@ def _cut(chunk: Chunk, plan: EncodePlan) -> list[str]:
     """Keep the frames that are shown in the chunk's half-open interval, and put them on the output's timeline."""
     timebase = f"settb=1/{TICKS_PER_SECOND}"
     if chunk.is_whole:
-        return [timebase]
+        return [timebase, _FORWARD]
     interval = []
     if chunk.number > 0:
         interval.append(f"start={plan.origin_seconds + chunk.start_seconds:.6f}")
     if chunk.end_seconds is not None:
         interval.append(f"end={plan.origin_seconds + chunk.end_seconds:.6f}")
     cut = [f"trim={':'.join(interval)}"] if interval else []
-    return [*cut, timebase, f"setpts=PTS-{round(plan.origin_seconds * TICKS_PER_SECOND)}"]
+    return [*cut, timebase, f"setpts=PTS-{round(plan.origin_seconds * TICKS_PER_SECOND)}", _FORWARD]
+
+
+def _first_frame(chunk: Chunk, plan: EncodePlan) -> list[str]:
+    """Show the first frame from the start: until a picture that comes late players would wait, or see no start."""
+    if chunk.number > 0:
+        return []
+    # A picture that changes its size on the way starts the filters anew, and with them the count of frames.
+    latest = round((plan.first_picture_seconds + 0.5) * TICKS_PER_SECOND)
+    return [f"setpts='if(eq(N,0)*lt(PTS,{latest}),0,PTS)'"]
 
 
 def _repairs(picture: VideoStreamFacts, plan: EncodePlan) -> list[str]:
@@ -158,9 +170,10 @@ def _encoded_video(source: str, rendition: Rendition, *, start_seconds: float) -
 
 
 def _encoded_audio(stream_index: int) -> list[str]:
-    # The first fills gaps and trims overlaps, so that sound stays with the picture in broken recordings; the others
-    # leave room for the encoder's priming, so that sound and picture stay together to the sample.
-    filters = f"aresample=async=1:first_pts=0,atrim=start_sample={AAC_PRIMING_SAMPLES},asetpts=PTS-STARTPTS"
+    # The first keeps sound with the picture where a recording has gaps or overlaps, or its clocks ran apart: up to a
+    # thousand samples a second are stretched or squeezed, which nobody hears. The others leave room for the encoder's
+    # priming, so that sound and picture stay together to the sample.
+    filters = f"aresample=async=1000:first_pts=0,atrim=start_sample={AAC_PRIMING_SAMPLES},asetpts=PTS-STARTPTS"
     return [
         "-map", f"0:{stream_index}",
         "-c:a", "aac",

@@ -9,7 +9,7 @@ from typing import Protocol
 from apps.support.video.domain.contracts import ClaimedJob
 from libs.media.facts import MediaFacts, require_length
 from libs.media.ffmpeg import Ffmpeg
-from libs.media.mp4_index import KeyFrameIndex
+from libs.media.key_frames import KeyFrameIndex
 from libs.media.process import Watch
 
 from .encoder import ChunkEncoder, Desk, Source
