@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +35,7 @@ __all__ = [
     "ObjectEntry",
     "ObjectHead",
     "ObjectMissing",
+    "ObjectPage",
     "OpenMultipartUpload",
     "S3Storage",
     "StorageDenied",
@@ -64,6 +66,15 @@ class ObjectEntry:
 
     key: str
     size_bytes: int
+    modified_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectPage:
+    """A part of a listing, in the store's order. The next one starts after its last key."""
+
+    entries: tuple[ObjectEntry, ...]
+    is_last: bool
 
 
 class S3Storage(MultipartOperations):
@@ -154,11 +165,16 @@ class S3Storage(MultipartOperations):
         token: str | None = None
         while True:
             page = self._page(prefix, token)
-            for entry in page.get("Contents", []):
-                yield ObjectEntry(key=entry["Key"], size_bytes=entry["Size"])
+            yield from _entries(page)
             token = page.get("NextContinuationToken")
             if not page.get("IsTruncated") or token is None:
                 return
+
+    def list_page(self, prefix: str, *, after: str = "") -> ObjectPage:
+        """Return at most a thousand objects under a prefix, those after the key `after`."""
+        options: dict[str, Any] = {"StartAfter": after} if after else {}
+        page = self._call(lambda s3: s3.list_objects_v2(Bucket=self.bucket, Prefix=prefix, **options))
+        return ObjectPage(entries=tuple(_entries(page)), is_last=not page.get("IsTruncated"))
 
     def delete_prefix(self, prefix: str) -> int:
         """
@@ -286,3 +302,8 @@ class S3Storage(MultipartOperations):
             raise translated(refusal) if isinstance(refusal, ClientError) else StorageUnavailable(str(error)) from error
         except BotoCoreError as error:
             raise StorageUnavailable(str(error)) from error
+
+
+def _entries(page: "ListObjectsV2OutputTypeDef") -> Iterator[ObjectEntry]:
+    for entry in page.get("Contents", []):
+        yield ObjectEntry(key=entry["Key"], size_bytes=entry["Size"], modified_at=entry["LastModified"])

@@ -19,7 +19,7 @@ from apps.support.video import wiring
 from apps.support.video.models import Video, VideoEvent, VideoTranscodeJob, VideoUpload
 from apps.support.video.recovery.invariant import World
 from apps.support.video.recovery.reconciler import run_once
-from apps.support.video.recovery.strays import PartsHaveOwner
+from apps.support.video.recovery.strays import StoredHasOwner
 from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted
 from apps.support.video.recovery.wired import wired_world
 from apps.support.video.services.ingest import init_upload
@@ -156,8 +156,8 @@ class TestInit:
         owned = open_parts(storage, tenant)
         storage.create_multipart(f"tenants/{tenant.pk}/video/raw/999/dead.mp4", content_type="video/mp4")
         early, late = world_at(minutes=50), world_at(minutes=70)
-        assert run_once(early, invariants=[PartsHaveOwner()])[0].found == 0
-        assert run_once(late, invariants=[PartsHaveOwner()])[0].repaired == 1
+        assert run_once(early, invariants=[StoredHasOwner()])[0].found == 0
+        assert run_once(late, invariants=[StoredHasOwner()])[0].repaired == 1
         assert open_parts(storage, tenant) == owned
 
 

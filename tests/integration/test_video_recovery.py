@@ -13,7 +13,7 @@ from django.db.models import F
 from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
 from apps.support.video.domain.errors import LeaseLost
-from apps.support.video.models import TenantUsage, Video, VideoCharge, VideoTranscodeJob, VideoUpload
+from apps.support.video.models import TenantUsage, TranscodeChunk, Video, VideoCharge, VideoTranscodeJob, VideoUpload
 from apps.support.video.recovery.dead_letters import DeadLettersAreSettled
 from apps.support.video.recovery.invariant import Finding, Invariant, World
 from apps.support.video.recovery.invariants import (
@@ -22,20 +22,22 @@ from apps.support.video.recovery.invariants import (
     RunningJobHasLease,
     TombstoneIsPurged,
 )
+from apps.support.video.recovery.outputs import PublishedOutputIsThere
 from apps.support.video.recovery.reconciler import INVARIANTS, InvariantReport, run_once, run_reconciler
 from apps.support.video.recovery.statuses import StatusIsProjection, WaitingVideoHasJob
-from apps.support.video.recovery.strays import PartsHaveOwner
+from apps.support.video.recovery.strays import StoredHasOwner, grace
 from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted, postpone_checks
 from apps.support.video.recovery.usage import UsageIsExact
 from apps.support.video.services.dead_letters import take_dead_letters
 from libs.media.ffprobe import MediaRejected, ProbeTimeout
-from tests.support.videos import STATES, Pipeline, all_rows, messages_of
+from tests.support.videos import NOON, STATES, Pipeline, all_rows, messages_of, write_output
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
 WINDOW_SECONDS = float(settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
 DAY_SECONDS = 86_400.0
+GRACE_SECONDS = grace().total_seconds()
 
 
 @pytest.fixture
@@ -114,6 +116,50 @@ def stray_parts(pipeline: Pipeline) -> Video:
     return video
 
 
+def stray_output(pipeline: Pipeline) -> Video:
+    """What an attempt wrote whose worker died; the next one was published, and nobody watches the old one any more."""
+    video = pipeline.uploaded()
+    loser = pipeline.claim(video)
+    pipeline.storage.write(f"{loser.output_prefix}video-0000-1.mp4", b"x")
+    pipeline.retry_later(loser)
+    pipeline.fixed_clock.advance(seconds=6)
+    pipeline.publish(pipeline.claim(video))
+    pipeline.storage.write(f"{pipeline.fresh(video).published_prefix}master.m3u8", b"x")
+    Video.objects.for_tenant(pipeline.tenant).filter(pk=video.pk).update(playback_check_at=None)
+    pipeline.fixed_clock.advance(seconds=GRACE_SECONDS + 1)
+    return video
+
+
+def damaged_output(pipeline: Pipeline) -> Video:
+    """A READY video of which storage has lost an object."""
+    video = pipeline.ready()
+    write_output(pipeline, video)
+    del pipeline.storage.objects[f"{video.published_prefix}video-0000-1.mp4.720p"]
+    pipeline.fixed_clock.advance(seconds=3601)
+    return video
+
+
+def lost_chunk(pipeline: Pipeline) -> Video:
+    """A chunk whose helper was killed; the job's own worker lives on."""
+    video = pipeline.uploaded()
+    job = pipeline.claim(video, lease_seconds=10_000)
+    TranscodeChunk.objects.create(
+        tenant=pipeline.tenant,
+        job_id=job.job_id,
+        position=0,
+        kind="video",
+        number=0,
+        start_seconds=0.0,
+        state="RUNNING",
+        state_changed_at=NOON,
+        attempt_count=1,
+        worker_id="helper-1",
+        lease_until=pipeline.clock.now() + timedelta(seconds=60),
+    )
+    pipeline.fixed_clock.advance(seconds=80)
+    return video
+
+
 def drifted_charge(pipeline: Pipeline) -> Video:
     video = pipeline.ready()
     VideoCharge.objects.for_tenant(pipeline.tenant).filter(video=video).update(stored_bytes=F("stored_bytes") + 1)
@@ -158,7 +204,10 @@ BROKEN: list[tuple[Invariant, Maker]] = [
     (ArrivedUploadIsCompleted(), arrived_after_expiry),
     (DeadLettersAreSettled(), dead_letter),
     (TombstoneIsPurged(), tombstone),
-    (PartsHaveOwner(), stray_parts),
+    (StoredHasOwner(), stray_parts),
+    (StoredHasOwner(), stray_output),
+    (PublishedOutputIsThere(), damaged_output),
+    (RunningJobHasLease(), lost_chunk),
     (UsageIsExact(), drifted_charge),
 ]
 each_broken = pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from apps.support.video.services.ingest import complete_upload, expire_upload, i
 from apps.support.video.services.jobs import cancel_video, retry_video
 from apps.support.video.services.sqs_queue import VideoSQSQueue
 from apps.support.video.services.tickets import UploadTicket
-from apps.support.video.services.transcode import claim_job, fail_job, publish_job, retry_job
+from apps.support.video.services.transcode import claim_job, claim_of, fail_job, publish_job, retry_job
 from libs.clock import Clock, FixedClock
 from libs.media.ffprobe import MediaFacts, MediaRejected
 from libs.queue.client import BatchOutcome, OutgoingMessage, QueueDepth, QueueUnavailable, ReceivedMessage
@@ -32,6 +32,7 @@ from libs.s3_client.client import (
     MultipartUploadMissing,
     ObjectEntry,
     ObjectMissing,
+    ObjectPage,
     OpenMultipartUpload,
     StorageUnavailable,
     StoredPart,
@@ -64,10 +65,18 @@ class StoredHead:
 
 
 class MemoryStorage:
-    """An object storage that holds sizes only. `is_down` makes every call fail as a stopped one's would."""
+    """
+    An object storage that holds sizes, and bodies where a test gives them.
+
+    `is_down` makes every call fail as a stopped one's would.
+    """
 
     def __init__(self) -> None:
         self.objects: dict[str, int] = {}
+        self.bodies: dict[str, bytes] = {}
+        self.modified: dict[str, datetime] = {}
+        """When an object was written; at noon when it is not said."""
+        self.page_size = 1000
         self.multiparts: dict[str, OpenMultipartUpload] = {}
         self.parts: dict[str, list[StoredPart]] = {}
         self.checksum_algorithm: str | None = None
@@ -80,13 +89,22 @@ class MemoryStorage:
         return StoredHead(size_bytes=self.objects[key], etag=f"etag-of-{key[-40:]}")
 
     def read_bytes(self, key: str) -> bytes:
-        return bytes(self.head(key).size_bytes)
+        return self.bodies.get(key, bytes(self.head(key).size_bytes))
+
+    def write(self, key: str, body: bytes, *, modified_at: datetime = NOON) -> None:
+        self.objects[key], self.bodies[key], self.modified[key] = len(body), body, modified_at
 
     def list_objects(self, prefix: str) -> Iterator[ObjectEntry]:
         self._answer()
         for key in sorted(self.objects):
             if key.startswith(prefix):
-                yield ObjectEntry(key=key, size_bytes=self.objects[key])
+                yield self._entry(key)
+
+    def list_page(self, prefix: str, *, after: str = "") -> ObjectPage:
+        self._answer()
+        keys = [key for key in sorted(self.objects) if key.startswith(prefix) and key > after]
+        page = keys[: self.page_size]
+        return ObjectPage(entries=tuple(map(self._entry, page)), is_last=len(page) == len(keys))
 
     def delete_prefix(self, prefix: str) -> int:
         keys = [entry.key for entry in self.list_objects(prefix)]
@@ -129,6 +147,9 @@ class MemoryStorage:
     def list_multiparts(self, prefix: str) -> Iterator[OpenMultipartUpload]:
         self._answer()
         yield from [upload for upload in self.multiparts.values() if upload.key.startswith(prefix)]
+
+    def _entry(self, key: str) -> ObjectEntry:
+        return ObjectEntry(key=key, size_bytes=self.objects[key], modified_at=self.modified.get(key, NOON))
 
     def _open(self, upload_id: str) -> OpenMultipartUpload:
         self._answer()
@@ -279,6 +300,10 @@ class Pipeline:
             message=self.message(video), worker_id=worker_id, lease_seconds=lease_seconds, clock=self.clock
         )
 
+    def claim_of(self, job: VideoTranscodeJob) -> ClaimedJob:
+        """Return a running job as its worker sees it."""
+        return claim_of(job)
+
     def message(self, video: Video) -> TranscodeMessage:
         job = self.job_of(video)
         return TranscodeMessage(
@@ -388,6 +413,35 @@ class Pipeline:
         events = VideoEvent.objects.for_tenant(self.tenant).filter(video_id=video.pk)
         return list(events.order_by("id").values_list("name", flat=True))
 
+
+def write_output(pipeline: Pipeline, video: Video) -> None:
+    """Store what a video's published attempt says that it has written: two renditions, sound, and a thumbnail."""
+    prefix = video.published_prefix
+    for name in ("360p", "720p", "audio"):
+        pipeline.storage.write(f"{prefix}video-0000-1.mp4.{name}", bytes(600))
+        pipeline.storage.write(f"{prefix}{name}.m3u8", MEDIA_PLAYLIST.format(name=name).encode())
+    pipeline.storage.write(f"{prefix}master.m3u8", MASTER_PLAYLIST.encode())
+    pipeline.storage.write(f"{prefix}thumbnail.jpg", b"jpeg")
+
+
+MASTER_PLAYLIST = """#EXTM3U
+#EXT-X-VERSION:7
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="main",DEFAULT=YES,URI="audio.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=800000,AUDIO="audio"
+360p.m3u8
+#EXT-X-STREAM-INF:BANDWIDTH=2800000,AUDIO="audio"
+720p.m3u8
+"""
+MEDIA_PLAYLIST = """#EXTM3U
+#EXT-X-MAP:URI="video-0000-1.mp4.{name}",BYTERANGE="100@0"
+#EXTINF:6.000000,
+#EXT-X-BYTERANGE:300@100
+video-0000-1.mp4.{name}
+#EXTINF:6.500000,
+#EXT-X-BYTERANGE:200@400
+video-0000-1.mp4.{name}
+#EXT-X-ENDLIST
+"""
 
 STATES = (
     "pending",

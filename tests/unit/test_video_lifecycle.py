@@ -87,7 +87,7 @@ class TestProjection:
             (JobState.QUEUED, VideoStatus.UPLOADED),
             (JobState.RETRY_WAIT, VideoStatus.UPLOADED),
             (JobState.RUNNING, VideoStatus.PROCESSING),
-            (JobState.SUCCEEDED, VideoStatus.READY),
+            (JobState.SUCCEEDED, VideoStatus.FAILED),
             (JobState.FAILED, VideoStatus.FAILED),
             (JobState.DEAD, VideoStatus.FAILED),
             (JobState.CANCELLED, VideoStatus.FAILED),

@@ -214,6 +214,8 @@ def _of_job(seen: Situation, job: JobSeen) -> Diagnosis:
         return _of_running(seen, job)
     if job.state is JobState.RETRY_WAIT:
         return _behind_dead_letter(seen, _of_retry(seen, job))
+    if job.state is JobState.SUCCEEDED and seen.failure_code == Cause.PLAYBACK_OBJECT_MISSING:
+        return _of_failure(seen, Cause.PLAYBACK_OBJECT_MISSING)
     if job.state is JobState.SUCCEEDED:
         return _conclude(seen, Cause.STATE_DRIFT, holder="reconciler", next_step=NextStep.OPERATOR_LOOKS)
     return _of_failure(seen, _end_cause(job))
@@ -329,9 +331,10 @@ def _of_running(seen: Situation, job: JobSeen) -> Diagnosis:
 
 def _of_failure(seen: Situation, cause: Cause) -> Diagnosis:
     """Conclude a failure that is final until somebody acts."""
-    retryable = seen.upload.state is UploadState.ACCEPTED and (
-        CAUSES[cause].fault is not Fault.YOURS or cause is Cause.CANCELLED
-    )
+    is_worth_it = CAUSES[cause].fault is not Fault.YOURS or cause is Cause.CANCELLED
+    # Where output is missing for good, the source is too.
+    is_worth_it = is_worth_it and cause is not Cause.PLAYBACK_OBJECT_MISSING
+    retryable = seen.upload.state is UploadState.ACCEPTED and is_worth_it
     return _conclude(
         seen,
         cause,

@@ -65,7 +65,11 @@ class EventName(StrEnum):
     JOB_CANCELLED = "job_cancelled"
     MESSAGE_RESENT = "message_resent"
     MESSAGE_DEAD_LETTERED = "message_dead_lettered"
+    CHUNK_LEASE_EXPIRED = "chunk_lease_expired"
     STATUS_REPAIRED = "status_repaired"
+    USAGE_REPAIRED = "usage_repaired"
+    OUTPUT_MISSING = "output_missing"
+    STORAGE_SWEPT = "storage_swept"
     VIDEO_UPDATED = "video_updated"
     VIDEO_DELETED = "video_deleted"
     VIDEO_PURGED = "video_purged"
@@ -115,12 +119,14 @@ UPLOAD_TRANSITIONS: Mapping[EventName, UploadTransition] = MappingProxyType(
     }
 )
 
+# Of a video that has nothing published.
 STATUS_OF_JOB: Mapping[JobState, VideoStatus] = MappingProxyType(
     {
         JobState.QUEUED: VideoStatus.UPLOADED,
         JobState.RETRY_WAIT: VideoStatus.UPLOADED,
         JobState.RUNNING: VideoStatus.PROCESSING,
-        JobState.SUCCEEDED: VideoStatus.READY,
+        # What a job has published makes a video READY; of one that succeeded, the output is gone and so is the source.
+        JobState.SUCCEEDED: VideoStatus.FAILED,
         JobState.FAILED: VideoStatus.FAILED,
         JobState.DEAD: VideoStatus.FAILED,
         JobState.CANCELLED: VideoStatus.FAILED,

@@ -27,6 +27,17 @@ class ObjectEntry(Protocol):
     def key(self) -> str: ...
     @property
     def size_bytes(self) -> int: ...
+    @property
+    def modified_at(self) -> datetime: ...
+
+
+class ObjectPage(Protocol):
+    """A part of a listing."""
+
+    @property
+    def entries(self) -> Sequence[ObjectEntry]: ...
+    @property
+    def is_last(self) -> bool: ...
 
 
 class StoredPart(Protocol):
@@ -76,6 +87,10 @@ class ObjectStorage(Protocol):
 
     def list_objects(self, prefix: str) -> Iterator[ObjectEntry]:
         """Yield everything under a prefix, page by page."""
+        ...
+
+    def list_page(self, prefix: str, *, after: str = "") -> ObjectPage:
+        """Return the objects of one page under a prefix, those after the key `after`, in the store's order."""
         ...
 
     def presign_get(self, key: str, *, expires_seconds: float) -> str: ...

@@ -39,6 +39,10 @@ class Finding:
     facts: dict[str, object] = field(default_factory=dict)
 
 
+class LeftToPerson(Exception):
+    """What is found here only a person may decide on."""
+
+
 class Invariant(Protocol):
     """A sentence about the tables that must be true, how to find where it is not, and how to make it true."""
 
@@ -60,6 +64,7 @@ class Invariant(Protocol):
 
         Raises:
             TransitionRefused, LeaseLost: Somebody else was there first.
+            LeftToPerson: It is for a person to decide.
             VideoError, QueueUnavailable: The world did not let us; the next round tries again.
         """
         ...

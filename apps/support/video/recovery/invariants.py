@@ -11,9 +11,11 @@ from django.db.models.functions import Cast
 
 from apps.support.outbox.models import OutboxMessage
 
+from ..domain.chunks import ChunkState
 from ..domain.errors import TransitionRefused
 from ..domain.lifecycle import EventName, JobState
-from ..models import Video, VideoTranscodeJob
+from ..models import TranscodeChunk, Video, VideoTranscodeJob
+from ..services.chunks import expire_chunk
 from ..services.deletion import purge_video
 from ..services.lifecycle import lock_video, record_event
 from ..services.sqs_queue import add_wake_up
@@ -22,6 +24,8 @@ from .invariant import ACTOR, Finding, World
 
 # A worker renews its lease well before it ends; a lease that has just ended may still be renewed.
 LEASE_GRACE = timedelta(seconds=1)
+# The job's own worker, and helpers that are at it anyway, take a lost chunk over sooner.
+CHUNK_LEASE_GRACE = timedelta(seconds=15)
 
 
 class QueuedJobHasMessage:
@@ -53,21 +57,30 @@ class RunningJobHasLease:
     """V03: a worker that has gone silent loses its job."""
 
     code = "V03"
-    sentence = "A RUNNING job's lease is in the future."
+    sentence = "The lease of a RUNNING job, and of a RUNNING chunk, is in the future."
 
     def find(self, world: World, *, limit: int) -> list[Finding]:
-        """Find jobs whose lease has run out."""
+        """Find jobs and chunks whose lease has run out."""
+        now = world.clock.now()
         running = VideoTranscodeJob.objects.across_tenants().filter(
-            state=JobState.RUNNING, lease_until__lt=world.clock.now() - LEASE_GRACE
+            state=JobState.RUNNING, lease_until__lt=now - LEASE_GRACE
         )
-        return [
+        found = [
             _job_finding(self.code, job, f"lease of {job.worker_id} ended", attempt=job.attempt_count)
             for job in running.order_by("lease_until")[:limit]
         ]
+        chunks = TranscodeChunk.objects.across_tenants().filter(
+            state=ChunkState.RUNNING, lease_until__lt=now - CHUNK_LEASE_GRACE
+        )
+        lost = chunks.select_related("job").order_by("lease_until")[: limit - len(found)]
+        return [*found, *(_chunk_finding(self.code, chunk) for chunk in lost)]
 
     def repair(self, world: World, finding: Finding) -> None:
-        """Take the job back: due at once, or DEAD when the budget is used up."""
+        """Take the job back: due at once, or DEAD when the budget is used up. A chunk goes to whoever is free."""
         now = world.clock.now()
+        if "chunk_id" in finding.facts:
+            expire_chunk(chunk=_chunk(finding), actor=ACTOR, now=now)
+            return
         job = _job(finding, state=JobState.RUNNING)
         if job.attempt_count != finding.facts["attempt"] or (job.lease_until and job.lease_until >= now - LEASE_GRACE):
             raise TransitionRefused(f"job {job.pk} is alive again")
@@ -141,6 +154,25 @@ def _job_finding(code: str, job: VideoTranscodeJob, detail: str, **facts: object
     return Finding(
         invariant=code, subject=str(job.pk), tenant_id=job.tenant_id, video_id=job.video_id, detail=detail, facts=facts
     )
+
+
+def _chunk_finding(code: str, chunk: TranscodeChunk) -> Finding:
+    return Finding(
+        invariant=code,
+        subject=f"chunk {chunk.pk}",
+        tenant_id=chunk.tenant_id,
+        video_id=chunk.job.video_id,
+        detail=f"lease of {chunk.worker_id} on chunk {chunk.position} ended",
+        facts={"chunk_id": chunk.pk, "attempt": chunk.attempt_count},
+    )
+
+
+def _chunk(finding: Finding) -> TranscodeChunk:
+    chunks = TranscodeChunk.objects.for_tenant(finding.tenant_id).select_related("job")
+    chunk = chunks.filter(pk=str(finding.facts["chunk_id"]), attempt_count=str(finding.facts["attempt"])).first()
+    if chunk is None:
+        raise TransitionRefused(f"{finding.subject} has moved on")
+    return chunk
 
 
 def _job(finding: Finding, *, state: JobState) -> VideoTranscodeJob:

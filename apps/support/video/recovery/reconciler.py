@@ -15,12 +15,13 @@ from ..domain.errors import LeaseLost, TransitionRefused, VideoError
 from ..services.dead_letters import forget_settled_letters
 from ..services.fleet import forget_silent_workers
 from .dead_letters import DeadLettersAreSettled
-from .invariant import Finding, Invariant, Look, PacedInvariant, World
+from .invariant import Finding, Invariant, LeftToPerson, Look, PacedInvariant, World
 from .invariants import QueuedJobHasMessage, RetryIsOnTime, RunningJobHasLease, TombstoneIsPurged
+from .outputs import PublishedOutputIsThere
 from .pace import Pace
 from .rounds import record_round
 from .statuses import StatusIsProjection, WaitingVideoHasJob
-from .strays import PartsHaveOwner
+from .strays import StoredHasOwner
 from .uploads import ArrivedUploadIsCompleted
 from .usage import UsageIsExact
 
@@ -36,9 +37,10 @@ INVARIANTS: tuple[Invariant, ...] = (
     RetryIsOnTime(),
     StatusIsProjection(),
     ArrivedUploadIsCompleted(),
+    PublishedOutputIsThere(),
     DeadLettersAreSettled(),
+    StoredHasOwner(),
     TombstoneIsPurged(),
-    PartsHaveOwner(),
     UsageIsExact(),
 )
 PRUNING = "pruning"
@@ -46,8 +48,8 @@ PERIOD_SECONDS: Mapping[str, float] = {
     WaitingVideoHasJob.code: 30.0,
     StatusIsProjection.code: 60.0,
     DeadLettersAreSettled.code: 30.0,
-    PartsHaveOwner.code: 600.0,
-    UsageIsExact.code: 300.0,
+    StoredHasOwner.code: 30.0,
+    UsageIsExact.code: 30.0,
     PRUNING: 300.0,
 }
 """What runs less often than every round, by the code of an invariant or the name of a chore."""
@@ -124,6 +126,9 @@ def _repair(world: World, invariant: Invariant, finding: Finding) -> int:
     try:
         invariant.repair(world, finding)
     except (TransitionRefused, LeaseLost):
+        return 0
+    except LeftToPerson as reason:
+        log.warning("repair_left_to_person", **facts, subject=finding.subject, reason=str(reason))
         return 0
     except _WORLD_DOWN as error:
         log.warning("repair_failed", **facts, detail=finding.detail, error=str(error))

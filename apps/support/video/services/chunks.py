@@ -30,8 +30,9 @@ from ..domain.chunks import (
 )
 from ..domain.contracts import ClaimedJob
 from ..domain.errors import LeaseLost
-from ..domain.lifecycle import JobState
+from ..domain.lifecycle import EventName, JobState
 from ..models import TranscodeChunk, VideoTranscodeJob
+from .lifecycle import lock_video, record_event
 from .sqs_queue import add_wake_up
 from .transcode import claim_of
 
@@ -180,6 +181,31 @@ def release_chunk(*, claim: ClaimedChunk, has_failed: bool = False, clock: Clock
     )
 
 
+def expire_chunk(*, chunk: TranscodeChunk, actor: str, now: datetime) -> ChunkState:
+    """
+    Take a chunk from a worker that has gone silent, and call for help; too many losses leave it to the job's worker.
+
+    Raises:
+        LeaseLost: The chunk moved on meanwhile.
+    """
+    losses = chunk.failure_count + 1
+    state = ChunkState.FAILED if losses >= MOST_LOSSES else ChunkState.WAITING
+    cause = _loss(losses, position=chunk.position) if state is ChunkState.FAILED else {}
+    with transaction.atomic():
+        video = lock_video(tenant_id=chunk.tenant_id, video_id=chunk.job.video_id)
+        job = VideoTranscodeJob.objects.for_tenant(chunk.tenant_id).select_for_update(of=("self",)).get(pk=chunk.job_id)
+        rows = TranscodeChunk.objects.for_tenant(chunk.tenant_id).filter(
+            pk=chunk.pk, state=ChunkState.RUNNING, attempt_count=chunk.attempt_count, lease_until=chunk.lease_until
+        )
+        if rows.update(state=state, state_changed_at=now, lease_until=None, failure_count=losses, **cause) == 0:
+            raise LeaseLost(f"chunk {chunk.pk}, attempt {chunk.attempt_count}")
+        if state is ChunkState.WAITING and job.state == JobState.RUNNING:
+            add_wake_up(job=job, now=now, is_call_for_help=True)
+        data = {"position": chunk.position, "worker_id": chunk.worker_id, "failure_count": losses}
+        record_event(video=video, event=EventName.CHUNK_LEASE_EXPIRED, actor=actor, now=now, job=job, data=data)
+    return state
+
+
 def discard_plan(*, claim: ClaimedJob) -> None:
     """
     Forget a job's chunks: what they have written is not there any more.
@@ -258,9 +284,16 @@ def _rows(job: VideoTranscodeJob, plan: JobPlan, *, now: datetime) -> list[Trans
 
 def _give_up(row: TranscodeChunk) -> None:
     row.state, row.lease_until = ChunkState.FAILED, None
-    row.cause_code = "POISON_WORKER_CRASH"
-    row.cause_detail = f"{row.failure_count} workers did not survive chunk {row.position}"
+    for name, text in _loss(row.failure_count, position=row.position).items():
+        setattr(row, name, text)
     row.save()
+
+
+def _loss(losses: int, *, position: int) -> dict[str, str]:
+    return {
+        "cause_code": "POISON_WORKER_CRASH",
+        "cause_detail": f"{losses} workers did not survive chunk {position}",
+    }
 
 
 def _chunk(row: TranscodeChunk) -> Chunk:

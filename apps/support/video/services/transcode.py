@@ -28,6 +28,8 @@ SYSTEM_CLOCK = SystemClock()
 RACE_PAUSE_SECONDS = 5.0
 # A slot that is freed wakes its tenant's next job up; this is only the net below that.
 CAPPED_PAUSE_SECONDS = 60.0
+# V07 looks at what was published soon after, and then at its own pace.
+FIRST_CHECK_AFTER = timedelta(hours=1)
 
 
 def claim_job(
@@ -104,6 +106,7 @@ def publish_job(*, claim: ClaimedJob, output: TranscodeOutput, clock: Clock = SY
         video_fields={
             "published_prefix": claim.output_prefix,
             "published_at": now,
+            "playback_check_at": now + FIRST_CHECK_AFTER,
             "master_key": output.master_key,
             "thumbnail_key": output.thumbnail_key,
             "duration_seconds": output.duration_seconds,
