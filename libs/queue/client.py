@@ -1,5 +1,6 @@
 """Amazon SQS, or a server that speaks its protocol."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -70,6 +71,17 @@ class QueueDepth:
     visible: int
     in_flight: int
     delayed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueAttributes:
+    """What a queue is set to. Without a DLQ `dead_letter_arn` is empty and `most_receives` is 0."""
+
+    arn: str
+    retention_seconds: int
+    visibility_seconds: int
+    dead_letter_arn: str
+    most_receives: int
 
 
 class SQSQueueClient:
@@ -217,6 +229,22 @@ class SQSQueueClient:
             visible=int(answer["ApproximateNumberOfMessages"]),
             in_flight=int(answer["ApproximateNumberOfMessagesNotVisible"]),
             delayed=int(answer["ApproximateNumberOfMessagesDelayed"]),
+        )
+
+    def attributes(self, *, queue_name: str) -> QueueAttributes:
+        """Ask what the queue is set to."""
+        names = ["QueueArn", "MessageRetentionPeriod", "VisibilityTimeout", "RedrivePolicy"]
+        answer = self._call(
+            queue_name,
+            lambda sqs, url: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names),  # type: ignore[arg-type]
+        )["Attributes"]
+        redrive = json.loads(answer.get("RedrivePolicy") or "{}")
+        return QueueAttributes(
+            arn=answer["QueueArn"],
+            retention_seconds=int(answer["MessageRetentionPeriod"]),
+            visibility_seconds=int(answer["VisibilityTimeout"]),
+            dead_letter_arn=redrive.get("deadLetterTargetArn", ""),
+            most_receives=int(redrive.get("maxReceiveCount", 0)),
         )
 
     @cached_property

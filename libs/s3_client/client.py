@@ -241,6 +241,21 @@ class S3Storage(MultipartOperations):
         rules: Any = {"Rules": lifecycle_rules(self._lifecycle_rules(), abort_after_days=abort_after_days)}
         self._call(lambda s3: s3.put_bucket_lifecycle_configuration(Bucket=self.bucket, LifecycleConfiguration=rules))
 
+    def aborts_stale_uploads(self) -> bool:
+        """Tell whether the bucket itself throws away parts that nobody completed."""
+        return any(
+            rule.get("Status") == "Enabled" and rule.get("AbortIncompleteMultipartUpload")
+            for rule in self._lifecycle_rules()
+        )
+
+    def may_list_buckets(self) -> bool:
+        """Tell whether these credentials see other buckets, which nothing here needs."""
+        try:
+            self._call(lambda s3: s3.list_buckets())
+        except StorageDenied:
+            return False
+        return True
+
     @cached_property
     def _s3(self) -> "S3Client":
         return self._client(self._endpoint_url)
