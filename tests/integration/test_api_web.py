@@ -101,7 +101,8 @@ class TestHeaders:
                 storage_endpoint_url="http://127.0.0.1:8333/", region="us-east-1", bucket="academy-video"
             ).split("; ")
         )
-        assert policy["script-src"] == "'self'"
+        # Of WebAssembly only: no inline script, no eval.
+        assert policy["script-src"] == "'self' 'wasm-unsafe-eval'"
         assert policy["media-src"] == "'self' blob: http://127.0.0.1:8333"
         assert policy["worker-src"] == "'self' blob:"
         assert policy["connect-src"] == "'self' http://127.0.0.1:8333"

@@ -4,7 +4,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
+from apps.core.models import Membership, User
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video.domain.contracts import JobProgress
 from apps.support.video.models import Video, VideoTranscodeJob
@@ -83,6 +85,20 @@ class TestList:
     ) -> None:
         made = [pipeline.pending(title=title).pk for title in ("중등 수학 1강", "Algebra I", "100% 정리")]
         assert ids(api.get(search=search).json()) == [made[number] for number in found]
+
+    def test_mine_are_those_that_i_have_uploaded_and_a_machine_has_none(
+        self, pipeline: Pipeline, api: Api, client: Client
+    ) -> None:
+        """To a teacher who comes back: only their own unfinished uploads are offered to them."""
+        me, colleague = (User.objects.create_user(name) for name in ("me", "colleague"))
+        Membership.objects.create(tenant=pipeline.tenant, user=me, role="staff")
+        mine, theirs = pipeline.pending(), pipeline.pending()
+        for video, owner in ((mine, me), (theirs, colleague)):
+            Video.objects.for_tenant(pipeline.tenant).filter(pk=video.pk).update(created_by=owner)
+        client.force_login(me)
+        assert ids(client.get(VIDEOS, {"mine": "true"}).json()) == [mine.pk]
+        assert ids(client.get(VIDEOS).json()) == [theirs.pk, mine.pk]
+        assert ids(api.get(mine="true").json()) == []
 
     def test_deleted_videos_are_gone_from_it(self, pipeline: Pipeline, api: Api) -> None:
         gone, kept = pipeline.ready(), pipeline.ready()

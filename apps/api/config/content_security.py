@@ -10,7 +10,8 @@ def content_security_policy(*, storage_endpoint_url: str | None, region: str, bu
     Return the header's value: our own origin, plus what uploads and hls.js need.
 
     The browser PUTs to storage and fetches segments and thumbnails from it; hls.js plays by Media Source, whose
-    object URLs are `blob:`, and runs its transmuxer in a worker made from a blob.
+    object URLs are `blob:`, and runs its transmuxer in a worker made from a blob. Checksums are worked out by
+    WebAssembly, which asks for a word of its own; it lets no script in.
 
     Args:
         storage_endpoint_url: Where presigned URLs point; None is AWS itself.
@@ -20,7 +21,7 @@ def content_security_policy(*, storage_endpoint_url: str | None, region: str, bu
     storage = " ".join(_storage_origins(storage_endpoint_url, region, bucket))
     directives = {
         "default-src": "'self'",
-        "script-src": "'self'",
+        "script-src": "'self' 'wasm-unsafe-eval'",
         "style-src": "'self' 'unsafe-inline'",
         "font-src": "'self' data:",
         "img-src": f"'self' data: blob: {storage}",

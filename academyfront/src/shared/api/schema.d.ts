@@ -989,6 +989,8 @@ export interface operations {
             query?: {
                 /** @description 페이지네이션 커서 값. */
                 cursor?: string;
+                /** @description Only what the caller has uploaded: nothing, for a machine. */
+                mine?: boolean;
                 /** @description 페이지당 반환할 결과 수. */
                 page_size?: number;
                 /** @description Part of the title. */

@@ -21,6 +21,11 @@ def videos_of(tenant: Tenant) -> QuerySet[Video]:
     return live.select_related("upload", "current_job", "tenant").order_by("-id")
 
 
+def uploaded_by(videos: QuerySet[Video], *, user_id: int | None) -> QuerySet[Video]:
+    """Return those that this person has uploaded; a machine is nobody."""
+    return videos.none() if user_id is None else videos.filter(created_by_id=user_id)
+
+
 def get_video(*, tenant: Tenant, video_id: int) -> Video:
     """
     Return one video.

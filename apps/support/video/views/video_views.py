@@ -17,7 +17,7 @@ from .. import wiring
 from ..domain.errors import EnqueueFailed, InvalidStatus, UnsupportedMedia
 from ..domain.lifecycle import JobState, VideoStatus
 from ..models import Video
-from ..selectors.videos import events_of, get_video, videos_of
+from ..selectors.videos import events_of, get_video, uploaded_by, videos_of
 from ..serializers import (
     CompletedUploadSerializer,
     JobAcceptedSerializer,
@@ -41,6 +41,8 @@ STATUS_FILTER = OpenApiParameter(
 )
 SEARCH_FILTER = OpenApiParameter("search", str, description="Part of the title.")
 
+MINE_FILTER = OpenApiParameter("mine", bool, description="Only what the caller has uploaded: nothing, for a machine.")
+
 
 class NewestFirst(CursorPagination):
     """Pages that do not shift while videos are added."""
@@ -61,7 +63,7 @@ class VideoViewSet(UploadViews):
             return Video.objects.none()
         return videos_of(current_tenant(self.request))
 
-    @extend_schema(parameters=[STATUS_FILTER, SEARCH_FILTER], responses=VideoSerializer(many=True))
+    @extend_schema(parameters=[STATUS_FILTER, SEARCH_FILTER, MINE_FILTER], responses=VideoSerializer(many=True))
     def list(self, request: Request) -> Response:
         """List videos, newest first."""
         videos = self.get_queryset()
@@ -69,6 +71,8 @@ class VideoViewSet(UploadViews):
             videos = videos.filter(status__in=statuses)
         if search := request.query_params.get("search", "").replace("\x00", ""):
             videos = videos.filter(title__icontains=search)
+        if request.query_params.get("mine") == "true":
+            videos = uploaded_by(videos, user_id=user_id_of(request))
         page = self.paginate_queryset(videos)
         serializer = VideoSerializer(page, many=True, context=serializer_context(request))
         return self.get_paginated_response(serializer.data)

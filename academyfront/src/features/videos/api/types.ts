@@ -12,3 +12,6 @@ export type UploadTicket = Schemas["UploadTicket"];
 export type CompletedUpload = Schemas["CompletedUpload"];
 export type TimelineEvent = Schemas["VideoEvent"];
 export type Playback = Schemas["PlaybackGrant"];
+/** Of a whole file, by algorithm; empty where it is not known. */
+export type WholeChecksums = Schemas["UploadCompleteRequest"];
+export type Quota = Schemas["Quota"];

@@ -12,24 +12,36 @@ export const uploadApi: UploadApi = {
     ),
   refreshUrl: (videoId, signal) =>
     answerOf(api.POST("/api/v1/media/videos/{id}/upload/refresh-url/", { params: { path: { id: videoId } }, signal })),
-  storedParts: (videoId, signal) =>
-    answerOf(
+  storedParts: async (videoId, signal) => {
+    const answer = await answerOf(
       api.GET("/api/v1/media/videos/{id}/upload/multipart/parts/", { params: { path: { id: videoId } }, signal }),
-    ),
-  signParts: async (videoId, partNumbers, signal) => {
+    );
+    const parts = answer.parts.map(({ part_number, size_bytes, checksum_crc64nvme, checksum_crc32 }) => ({
+      part_number,
+      size_bytes,
+      checksums: { CRC64NVME: checksum_crc64nvme, CRC32: checksum_crc32 },
+    }));
+    return { parts, complete: answer.complete };
+  },
+  signParts: async (videoId, parts, signal) => {
+    const checksums = parts.flatMap(({ checksum }) => (checksum === null ? [] : [checksum]));
     const answer = await answerOf(
       api.POST("/api/v1/media/videos/{id}/upload/multipart/presign/", {
         params: { path: { id: videoId } },
-        body: { part_numbers: partNumbers },
+        body: {
+          part_numbers: parts.map(({ partNumber }) => partNumber),
+          ...(checksums.length === parts.length ? { checksums } : {}),
+        },
         signal,
       }),
     );
-    return answer.parts;
+    return { parts: answer.parts, expiresAtMs: Date.parse(answer.expires_at) };
   },
-  complete: (videoId, { signal, idempotencyKey }) =>
+  complete: (videoId, checksums, { signal, idempotencyKey }) =>
     answerOf(
       api.POST("/api/v1/media/videos/{id}/upload/complete/", {
         params: { path: { id: videoId } },
+        body: checksums,
         signal,
         headers: { "Idempotency-Key": idempotencyKey },
       }),

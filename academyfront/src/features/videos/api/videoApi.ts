@@ -1,6 +1,6 @@
 import { answerOf, api } from "@/shared/api/client";
 import { steadyThumbnailUrl } from "./thumbnailUrl";
-import type { Video, VideoPage, VideoStatus } from "./types";
+import type { Quota, Video, VideoPage, VideoStatus } from "./types";
 
 export interface VideoFilter {
   status: VideoStatus | null;
@@ -25,6 +25,11 @@ export const videoApi = {
     );
     return { ...page, results: page.results.map(withSteadyThumbnail) };
   },
+  /** What this person has begun to upload and not finished, here or elsewhere. */
+  unfinished: async (signal: AbortSignal): Promise<Video[]> => {
+    const query = { status: ["PENDING" as const], mine: true, page_size: 100 };
+    return (await answerOf(api.GET("/api/v1/media/videos/", { params: { query }, signal }))).results;
+  },
   get: async (id: number, signal: AbortSignal): Promise<Video> =>
     withSteadyThumbnail(await answerOf(api.GET("/api/v1/media/videos/{id}/", { ...byId(id), signal }))),
   update: (id: number, body: { title: string }) =>
@@ -35,6 +40,7 @@ export const videoApi = {
   complete: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/upload/complete/", byId(id))),
   timeline: (id: number, signal: AbortSignal) =>
     answerOf(api.GET("/api/v1/media/videos/{id}/timeline/", { ...byId(id), signal })),
+  quota: (signal: AbortSignal): Promise<Quota> => answerOf(api.GET("/api/v1/media/videos/quota/", { signal })),
   playback: (id: number, signal: AbortSignal) =>
     answerOf(api.POST("/api/v1/media/videos/{id}/playback/", { ...byId(id), signal })),
 };

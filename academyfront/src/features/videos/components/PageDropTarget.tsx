@@ -1,7 +1,9 @@
 import { useEffect, useState } from "react";
 import { IconCloudUpload } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { toastProblem } from "@/shared/ui/toasts";
 import { useIntake } from "../hooks/useIntake";
+import { filesOfDrop } from "../upload/fileAccess";
 import classes from "./PageDropTarget.module.css";
 
 /** Files may be dropped anywhere; a page that missed would navigate the browser to the file. */
@@ -36,7 +38,8 @@ export function PageDropTarget() {
       // The upload page's own zone has taken them already, with its session.
       if (event.defaultPrevented) return;
       event.preventDefault();
-      intake(Array.from(event.dataTransfer?.files ?? []), "");
+      if (event.dataTransfer === null) return;
+      filesOfDrop(event.dataTransfer).then((files) => intake(files, ""), toastProblem);
     };
     window.addEventListener("dragenter", onEnter);
     window.addEventListener("dragleave", onLeave);

@@ -1,11 +1,20 @@
+import { useState, type ReactNode } from "react";
 import { ActionIcon, Progress, Text, Tooltip } from "@mantine/core";
-import { IconAlertCircle, IconCircleCheck, IconRefresh, IconX } from "@tabler/icons-react";
-import type { ReactNode } from "react";
+import {
+  IconAlertCircle,
+  IconCircleCheck,
+  IconDeviceDesktop,
+  IconPlayerPause,
+  IconPlayerPlay,
+  IconRefresh,
+  IconX,
+} from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { uploadQueue } from "../hooks/uploads";
 import { useVideo } from "../hooks/useVideos";
-import { isFinal, sentPercent, type UploadState } from "../upload/uploadMachine";
+import { isFinal, mayPause, mayRetry, resumePoint, sentPercent, type UploadState } from "../upload/uploadMachine";
 import type { UploadItem } from "../upload/uploadQueue";
+import { ConfirmDialog } from "./ConfirmDialog";
 import { EncodeProgress } from "./EncodeProgress";
 import { StatusBadge } from "./StatusBadge";
 import classes from "./UploadRow.module.css";
@@ -21,7 +30,7 @@ export function UploadRow({ item, title }: { item: UploadItem; title?: ReactNode
       <PhaseIcon state={state} />
       <div className={classes.body}>
         {title ?? <UploadTitle item={item} />}
-        {isMovingPhase(state) && <SendProgress item={item} />}
+        {hasBar(state) && <SendProgress item={item} />}
         {state.phase === "done" ? (
           <EncodeState videoId={state.videoId} />
         ) : (
@@ -38,11 +47,13 @@ export function UploadRow({ item, title }: { item: UploadItem; title?: ReactNode
 function SendProgress({ item }: { item: UploadItem }) {
   const { t } = useTranslation();
   const percent = sentPercent(item.state, item.file.size);
+  const isMoving = item.state.phase === "sending" || item.state.phase === "finishing";
   return (
     <div className={classes.progress}>
       <Progress.Root size={6} radius="xl" className={classes.bar} transitionDuration={200}>
         <Progress.Section
           value={percent}
+          color={isMoving ? "brand" : "gray"}
           aria-label={t("dock.progressOf", { title: item.title })}
           data-testid="upload-progress"
         />
@@ -70,12 +81,22 @@ function EncodeState({ videoId }: { videoId: number }) {
   );
 }
 
-function RowButtons({ item: { id, state } }: { item: UploadItem }) {
+function RowButtons({ item }: { item: UploadItem }) {
   const { t } = useTranslation();
-  const mayRetry = state.phase === "failed" && state.problem.retryable;
+  const { id, state } = item;
   return (
     <div className={classes.buttons}>
-      {mayRetry && (
+      {mayPause(state) && (
+        <RowButton label={t("dock.pause")} testId="upload-pause" onClick={() => uploadQueue.pause(id)}>
+          <IconPlayerPause size={18} />
+        </RowButton>
+      )}
+      {state.phase === "paused" && (
+        <RowButton label={t("dock.resume")} testId="upload-resume" onClick={() => uploadQueue.resume(id)}>
+          <IconPlayerPlay size={18} />
+        </RowButton>
+      )}
+      {mayRetry(state) && (
         <RowButton label={t("dock.retry")} testId="upload-retry" onClick={() => uploadQueue.retry(id)}>
           <IconRefresh size={18} />
         </RowButton>
@@ -85,11 +106,39 @@ function RowButtons({ item: { id, state } }: { item: UploadItem }) {
           <IconX size={18} />
         </RowButton>
       ) : (
-        <RowButton label={t("dock.cancel")} testId="upload-cancel" onClick={() => uploadQueue.cancel(id)}>
-          <IconX size={18} />
-        </RowButton>
+        <CancelButton item={item} />
       )}
     </div>
+  );
+}
+
+/** Asks only where there is something to lose. */
+function CancelButton({ item: { id, title, state } }: { item: UploadItem }) {
+  const { t } = useTranslation();
+  const [isAsking, setAsking] = useState(false);
+  const resume = resumePoint(state);
+  const isCostly = state.phase !== "elsewhere" && resume !== null && resume.storedBytes > 0;
+  return (
+    <>
+      <RowButton
+        label={t("dock.cancel")}
+        testId="upload-cancel"
+        onClick={() => (isCostly ? setAsking(true) : uploadQueue.cancel(id))}
+      >
+        <IconX size={18} />
+      </RowButton>
+      <ConfirmDialog
+        isOpen={isAsking}
+        testId="upload-cancel"
+        title={t("dock.cancelTitle", { title })}
+        text={t("dock.cancelText")}
+        confirm={t("dock.cancelConfirm")}
+        keep={t("dock.cancelKeep")}
+        isDangerous
+        onClose={() => setAsking(false)}
+        onConfirm={() => uploadQueue.cancel(id)}
+      />
+    </>
   );
 }
 
@@ -110,12 +159,15 @@ function RowButton({ label, testId, onClick, children }: RowButtonProps) {
   );
 }
 
-function PhaseIcon({ state }: { state: UploadState }) {
-  if (state.phase === "done") return <IconCircleCheck size={22} className={classes.iconDone} aria-hidden />;
-  if (state.phase === "failed") return <IconAlertCircle size={22} className={classes.iconFailed} aria-hidden />;
-  return <span className={classes.spinner} data-still={!isMovingPhase(state) || undefined} aria-hidden />;
+function PhaseIcon({ state: { phase } }: { state: UploadState }) {
+  if (phase === "done") return <IconCircleCheck size={22} className={classes.iconDone} aria-hidden />;
+  if (phase === "failed") return <IconAlertCircle size={22} className={classes.iconFailed} aria-hidden />;
+  if (phase === "paused") return <IconPlayerPause size={22} className={classes.iconQuiet} aria-hidden />;
+  if (phase === "elsewhere") return <IconDeviceDesktop size={22} className={classes.iconQuiet} aria-hidden />;
+  const isStill = phase === "queued" || phase === "cancelled";
+  return <span className={classes.spinner} data-still={isStill || undefined} aria-hidden />;
 }
 
-function isMovingPhase(state: UploadState): boolean {
-  return state.phase === "sending" || state.phase === "waiting" || state.phase === "finishing";
+function hasBar(state: UploadState): boolean {
+  return !isFinal(state) && resumePoint(state) !== null;
 }

@@ -1,29 +1,26 @@
-import { useRef, useState } from "react";
-import { Button, Group, Modal, Text } from "@mantine/core";
-import { IconCloudCheck, IconPlayerStop, IconRefresh, IconTrash, IconUpload } from "@tabler/icons-react";
+import { useState } from "react";
+import { Button, Group, Text } from "@mantine/core";
+import { IconCloudCheck, IconPlayerStop, IconRefresh, IconTrash } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { isHttpProblem } from "@/shared/api/problem";
-import { formatBytes } from "@/shared/i18n/format";
-import { useLanguage } from "@/shared/i18n/useLanguage";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import type { Video, VideoAction } from "../api/types";
-import { uploadQueue, useUploads } from "../hooks/uploads";
+import { isSending, useUploads } from "../hooks/uploads";
+import { useOffers } from "../hooks/useOffers";
 import { useVideoActions } from "../hooks/useVideos";
-import { FILE_INPUT_ACCEPT } from "../upload/fileCheck";
-import { isUnfinished, resumePoint } from "../upload/uploadMachine";
+import { ConfirmDialog } from "./ConfirmDialog";
+import { ResumeButton } from "./ResumeButton";
 
 /** Buttons for what the server would accept now, and for nothing else. */
 export function VideoActions({ video }: { video: Video }) {
   const may = (action: VideoAction) => video.allowed_actions.includes(action);
-  const isSending = useUploads().some(
-    ({ state }) => isUnfinished(state) && resumePoint(state)?.videoId === video.id,
-  );
+  const isOurs = isSending(useUploads(), video.id);
   const isUnwatchable = video.status === "FAILED";
   return (
     <Group gap="xs" mt="lg">
-      {may("complete") && !isSending && <CompleteButton video={video} />}
-      {may("refresh_url") && !isSending && <SendAgainButton video={video} />}
+      {may("complete") && !isOurs && <CompleteButton video={video} />}
+      {may("refresh_url") && !isOurs && <SendAgain video={video} />}
       {may("retry") && <RetryButton video={video} isMain={isUnwatchable} />}
       {may("cancel") && <CancelButton video={video} />}
       {may("delete") && <DeleteButton video={video} />}
@@ -52,47 +49,18 @@ function CompleteButton({ video }: { video: Video }) {
   );
 }
 
-function SendAgainButton({ video }: { video: Video }) {
+/** Another tab may be sending it; then there is nothing to press here. */
+function SendAgain({ video }: { video: Video }) {
   const { t } = useTranslation();
-  const language = useLanguage();
-  const input = useRef<HTMLInputElement>(null);
-  const [isOther, setOther] = useState(false);
-  const send = (file: File | undefined) => {
-    if (file === undefined) return;
-    const isSame = file.size === video.size_bytes;
-    setOther(!isSame);
-    if (!isSame) return;
-    const { title, session } = video;
-    uploadQueue.add([{ file, title, session, resume: { videoId: video.id, sent: false } }]);
-  };
-  return (
-    <>
-      <Button
-        variant="default"
-        leftSection={<IconUpload size={18} />}
-        data-testid="action-refresh_url"
-        onClick={() => input.current?.click()}
-      >
-        {t("video.actions.refresh_url")}
-      </Button>
-      <input
-        ref={input}
-        type="file"
-        hidden
-        accept={FILE_INPUT_ACCEPT}
-        aria-label={t("video.actions.refresh_url")}
-        onChange={(event) => {
-          send(event.currentTarget.files?.[0]);
-          event.currentTarget.value = "";
-        }}
-      />
-      {isOther && (
-        <Text role="alert" size="sm" c="red" w="100%">
-          {t("video.otherFile", { name: video.filename, size: formatBytes(video.size_bytes, language) })}
-        </Text>
-      )}
-    </>
-  );
+  const offer = useOffers().find((one) => one.video.id === video.id);
+  if (offer?.isElsewhere === true) {
+    return (
+      <Text size="sm" c="var(--text-soft)" role="status">
+        {t("dock.elsewhere")}
+      </Text>
+    );
+  }
+  return <ResumeButton variant="default" leftover={offer ?? { video, kept: null, storedBytes: 0 }} />;
 }
 
 function RetryButton({ video, isMain }: { video: Video; isMain: boolean }) {
@@ -193,28 +161,13 @@ function ConfirmedButton(props: ConfirmedButtonProps) {
       >
         {props.label}
       </Button>
-      <Modal
-        opened={isOpen}
+      <ConfirmDialog
+        {...props}
+        isOpen={isOpen}
+        keep={t("video.keep")}
         onClose={close}
-        title={props.title}
-        centered
-        closeButtonProps={{ "aria-label": t("video.close") }}
-      >
-        <Text c="var(--text-soft)">{props.text}</Text>
-        <Group justify="flex-end" mt="lg">
-          <Button variant="default" onClick={close} data-autofocus>
-            {t("video.keep")}
-          </Button>
-          <Button
-            color={props.isDangerous === true ? "red.8" : "brand"}
-            loading={props.isPending}
-            data-testid={`${props.testId}-confirm`}
-            onClick={() => props.onConfirm(close)}
-          >
-            {props.confirm}
-          </Button>
-        </Group>
-      </Modal>
+        onConfirm={() => props.onConfirm(close)}
+      />
     </>
   );
 }

@@ -28,9 +28,16 @@ export function useUploadWords(): (item: UploadItem) => string {
         if (seconds !== null) parts.push(remainingWords(seconds));
         return parts.join(" · ");
       }
+      case "elsewhere":
+        return t("dock.elsewhere");
+      case "paused": {
+        const sent = formatBytes(state.resume?.storedBytes ?? 0, language);
+        return [t("dock.paused"), t("dock.amount", { sent, total: formatBytes(file.size, language) })].join(" · ");
+      }
       case "waiting":
         return {
           offline: t("dock.waitingOffline"),
+          network: t("dock.waitingNetwork"),
           storage: t("dock.waitingStorage"),
           server: t("dock.waitingServer"),
           queue: t("dock.waitingQueue"),
@@ -59,6 +66,10 @@ function useUploadProblemWords(): (problem: UploadProblem) => string {
         return t("dock.problemNetwork");
       case "storage":
         return t("dock.problemStorage", { status: problem.status });
+      case "deleted":
+        return t("dock.problemDeleted");
+      case "different_file":
+        return t("dock.problemDifferentFile");
       case "unreadable_file":
         return t("dock.problemUnreadable");
       case "unexpected":

@@ -1,48 +1,70 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { useQueryClient } from "@tanstack/react-query";
+import { NetworkProblem } from "@/shared/api/problem";
+import { useSession } from "@/shared/api/session";
 import { assertNever } from "@/shared/assertNever";
-import { uploadApi } from "../api/uploadApi";
 import { videoApi } from "../api/videoApi";
-import { browserClock, browserConnection } from "../upload/browserPorts";
+import { describeUploadFailure } from "../upload/failures";
+import type { ChosenFile } from "../upload/fileAccess";
 import { titleFromFileName } from "../upload/fileCheck";
-import type { UploadPorts } from "../upload/ports";
-import { s3Transport } from "../upload/s3Transport";
-import { isUnfinished } from "../upload/uploadMachine";
+import { isUnderWay, isUnfinished, resumePoint } from "../upload/uploadMachine";
 import { UploadQueue, type UploadItem } from "../upload/uploadQueue";
-import { describeUploadFailure, uploadFileToR2AndComplete } from "../utils/videoUpload";
 import { videoKeys } from "./useVideos";
 
-const ports: UploadPorts = {
-  api: uploadApi,
-  transport: s3Transport,
-  clock: browserClock,
-  connection: browserConnection,
-  newIdempotencyKey: newKey,
-};
+let account = "";
 
 /** The one queue of this page; it lives outside of React so that navigation cannot touch a running upload. */
 export const uploadQueue = new UploadQueue({
   concurrency: 2,
   describe: describeUploadFailure,
-  run: async ({ item, resume, signal, emit }) => {
-    const { file, title, session } = item;
-    await uploadFileToR2AndComplete(file, { title, session, resume, signal, onEvent: emit, ports });
+  run: async (run) => {
+    const engine = await loadUploadEngine();
+    await engine.runUpload(run, { account, isBusy: (videoId) => isSending(uploadQueue.getSnapshot(), videoId) });
   },
-  // Best effort: a row that stays behind expires by itself.
-  discard: (videoId) => void videoApi.remove(videoId).catch(() => undefined),
+  discard: (videoId) => void discardUpload(videoId),
 });
+
+/** The part of the page that sends; without a network it cannot be loaded any more than anything can be sent. */
+export async function loadUploadEngine() {
+  try {
+    return await import("./uploadEngine");
+  } catch (error) {
+    throw new NetworkProblem(error);
+  }
+}
+
+/** Best effort: a row that stays behind expires by itself. */
+export async function discardUpload(videoId: number): Promise<void> {
+  const { resumeStore } = await loadUploadEngine();
+  await resumeStore.forget(videoId);
+  await videoApi.remove(videoId).catch(() => undefined);
+}
+
+export function isSending(items: readonly UploadItem[], videoId: number): boolean {
+  return items.some(({ state }) => isUnfinished(state) && resumePoint(state)?.videoId === videoId);
+}
 
 export function useUploads(): readonly UploadItem[] {
   return useSyncExternalStore(uploadQueue.subscribe, uploadQueue.getSnapshot);
 }
 
-export function addUploads(files: readonly File[], session: string): void {
-  uploadQueue.add(files.map((file) => ({ file, session, title: titleFromFileName(file.name) })));
+export function addUploads(files: readonly ChosenFile[], session: string): void {
+  uploadQueue.add(files.map(({ file, handle }) => ({ file, handle, session, title: titleFromFileName(file.name) })));
+}
+
+/** Whose uploads this browser remembers. Several people may use one. */
+export function useUploadAccount(): string {
+  const session = useSession().data;
+  const name = `${session?.tenant?.code ?? ""}/${session?.user?.id ?? ""}`;
+  useEffect(() => {
+    account = name;
+  }, [name]);
+  return name;
 }
 
 /** Ask before the page is left while something is still being sent. */
 export function useLeaveWarning(items: readonly UploadItem[]): void {
-  const busy = items.some((item) => isUnfinished(item.state));
+  const busy = items.some((item) => isUnderWay(item.state));
   useEffect(() => {
     if (!busy) return;
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
@@ -64,10 +86,12 @@ function milestone({ state }: UploadItem): string {
   switch (state.phase) {
     case "queued":
     case "preparing":
+    case "elsewhere":
       return "waiting";
     case "sending":
     case "waiting":
     case "finishing":
+    case "paused":
       return "started";
     case "done":
     case "failed":
@@ -76,10 +100,4 @@ function milestone({ state }: UploadItem): string {
     default:
       return assertNever(state);
   }
-}
-
-function newKey(): string {
-  // randomUUID exists on secure origins only; a school's intranet may be plain http.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

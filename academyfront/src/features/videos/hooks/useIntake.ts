@@ -4,13 +4,16 @@ import { assertNever } from "@/shared/assertNever";
 import { formatBytes } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
 import { toastRefusal } from "@/shared/ui/toasts";
+import type { ChosenFile } from "../upload/fileAccess";
 import { checkFile, type FileVerdict } from "../upload/fileCheck";
 import { addUploads } from "./uploads";
+import { useQuota } from "./useVideos";
 
 /** Take files from a picker or a drop: start the good ones, say for each other one why not. */
-export function useIntake(): (files: readonly File[], session: string) => void {
+export function useIntake(): (files: readonly ChosenFile[], session: string) => void {
   const { t } = useTranslation();
   const language = useLanguage();
+  const limitBytes = useQuota().data?.file_bytes;
   return useCallback(
     (files, session) => {
       const reason = (verdict: FileVerdict): string | null => {
@@ -27,15 +30,15 @@ export function useIntake(): (files: readonly File[], session: string) => void {
             return assertNever(verdict);
         }
       };
-      const judged = files.map((file) => ({ file, why: reason(checkFile(file)) }));
+      const judged = files.map((chosen) => ({ chosen, why: reason(checkFile(chosen.file, limitBytes)) }));
       addUploads(
-        judged.filter(({ why }) => why === null).map(({ file }) => file),
+        judged.filter(({ why }) => why === null).map(({ chosen }) => chosen),
         session,
       );
-      for (const { file, why } of judged) {
-        if (why !== null) toastRefusal(file.name, why);
+      for (const { chosen, why } of judged) {
+        if (why !== null) toastRefusal(chosen.file.name, why);
       }
     },
-    [t, language],
+    [t, language, limitBytes],
   );
 }

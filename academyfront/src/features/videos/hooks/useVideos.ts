@@ -17,6 +17,7 @@ export const videoKeys = {
   lists: ["videos", "list"] as const,
   list: (filter: VideoFilter) => ["videos", "list", filter] as const,
   detail: (id: number) => ["videos", "detail", id] as const,
+  quota: ["videos", "quota"] as const,
   timeline: (id: number) => ["videos", "timeline", id] as const,
 };
 
@@ -53,6 +54,15 @@ export function useTimeline(video: Video) {
     queryFn: ({ signal }) => videoApi.timeline(video.id, signal),
     placeholderData: keepPreviousData,
     refetchInterval: isMoving(video) ? 5_000 : false,
+  });
+}
+
+/** What the academy may upload. The server decides again at each upload. */
+export function useQuota() {
+  return useQuery({
+    queryKey: videoKeys.quota,
+    queryFn: ({ signal }) => videoApi.quota(signal),
+    staleTime: 5 * 60_000,
   });
 }
 

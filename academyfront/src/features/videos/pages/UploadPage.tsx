@@ -1,5 +1,5 @@
-import { useRef, useState } from "react";
-import { Button, Stack, Text, TextInput, Title } from "@mantine/core";
+import { useState } from "react";
+import { Button, Group, Stack, Text, TextInput, Title } from "@mantine/core";
 import { IconCloudUpload, IconLock } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { useMayWrite } from "@/shared/api/session";
@@ -7,11 +7,17 @@ import { formatBytes } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
 import { BackToLibrary } from "@/shared/ui/ProblemView";
 import { StateView } from "@/shared/ui/StateView";
+import { toastProblem } from "@/shared/ui/toasts";
+import { AllUploadsMenu } from "../components/AllUploadsMenu";
+import { OfferRow } from "../components/OfferRow";
 import { UploadRow } from "../components/UploadRow";
 import { UploadTitleField } from "../components/UploadTitleField";
+import { useFilePicker } from "../components/useFilePicker";
 import { useIntake } from "../hooks/useIntake";
+import { useOffers } from "../hooks/useOffers";
 import { useUploads } from "../hooks/uploads";
-import { FILE_INPUT_ACCEPT, SINGLE_PUT_LIMIT_BYTES } from "../upload/fileCheck";
+import { useQuota } from "../hooks/useVideos";
+import { filesOfDrop } from "../upload/fileAccess";
 import classes from "./UploadPage.module.css";
 
 const SESSION_MAX_LENGTH = 100;
@@ -51,6 +57,7 @@ export default function UploadPage() {
         className={classes.session}
         data-testid="upload-session"
       />
+      <OfferList />
       <UploadList />
     </Stack>
   );
@@ -60,9 +67,14 @@ function DropZone({ session }: { session: string }) {
   const { t } = useTranslation();
   const language = useLanguage();
   const intake = useIntake();
-  const input = useRef<HTMLInputElement>(null);
+  const quota = useQuota().data;
   const [isOver, setOver] = useState(false);
-  const limit = formatBytes(SINGLE_PUT_LIMIT_BYTES, language);
+  const { open, input } = useFilePicker({
+    label: t("upload.choose"),
+    testId: "file-input",
+    multiple: true,
+    onChosen: (files) => intake(files, session),
+  });
   return (
     // Dropping is an extra for the pointer; the button inside does the same for everyone.
     // eslint-disable-next-line jsx-a11y/no-static-element-interactions
@@ -76,31 +88,42 @@ function DropZone({ session }: { session: string }) {
         // Also tells the page-wide target that these files, with this session, are taken.
         event.preventDefault();
         setOver(false);
-        intake(Array.from(event.dataTransfer.files), session);
+        filesOfDrop(event.dataTransfer).then((files) => intake(files, session), toastProblem);
       }}
     >
       <IconCloudUpload size={48} stroke={1.3} className={classes.zoneIcon} aria-hidden />
       <h2 className={classes.zoneTitle}>{t("upload.dropTitle")}</h2>
       <p className={classes.zoneText}>{t("upload.dropText")}</p>
-      <Button size="md" mt="md" onClick={() => input.current?.click()} data-testid="choose-files">
+      <Button size="md" mt="md" onClick={open} data-testid="choose-files">
         {t("upload.choose")}
       </Button>
-      <p className={classes.zoneFormats}>{t("upload.dropFormats", { limit })}</p>
-      <input
-        ref={input}
-        type="file"
-        multiple
-        hidden
-        accept={FILE_INPUT_ACCEPT}
-        aria-label={t("upload.choose")}
-        data-testid="file-input"
-        onChange={(event) => {
-          intake(Array.from(event.currentTarget.files ?? []), session);
-          // The same file may be chosen again after it failed.
-          event.currentTarget.value = "";
-        }}
-      />
+      <p className={classes.zoneFormats}>
+        {t("upload.dropFormats")}
+        {quota !== undefined && ` · ${t("upload.dropLimit", { limit: formatBytes(quota.file_bytes, language) })}`}
+      </p>
+      {input}
     </div>
+  );
+}
+
+function OfferList() {
+  const { t } = useTranslation();
+  const offers = useOffers();
+  if (offers.length === 0) return null;
+  return (
+    <section data-testid="upload-offers">
+      <Title order={2} size="h3">
+        {t("upload.offers")}
+      </Title>
+      <Text size="sm" c="var(--text-soft)" mb="sm">
+        {t("upload.offersText")}
+      </Text>
+      <ul className={classes.list}>
+        {offers.map((offer) => (
+          <OfferRow key={offer.video.id} offer={offer} />
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -110,9 +133,12 @@ function UploadList() {
   if (items.length === 0) return null;
   return (
     <section>
-      <Title order={2} size="h3" mb="sm">
-        {t("upload.thisVisit")}
-      </Title>
+      <Group justify="space-between" mb="sm">
+        <Title order={2} size="h3">
+          {t("upload.thisVisit")}
+        </Title>
+        <AllUploadsMenu items={items} />
+      </Group>
       <ul className={classes.list}>
         {items.toReversed().map((item) => (
           <UploadRow key={item.id} item={item} title={<UploadTitleField item={item} />} />

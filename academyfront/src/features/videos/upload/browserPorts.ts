@@ -18,20 +18,22 @@ export const browserClock: Clock = {
     }),
 };
 
+// `navigator.onLine` looks at interfaces, not at the internet: behind a VPN or in a virtual machine it may stay false.
+const DISTRUST_AFTER_MS = 15_000;
+
 export const browserConnection: Connection = {
   isOnline: () => navigator.onLine,
-  waitUntilOnline: (signal) =>
-    new Promise((resolve, reject) => {
-      const finish = (settle: () => void) => {
-        window.removeEventListener("online", onOnline);
-        signal.removeEventListener("abort", onAbort);
-        settle();
-      };
-      const onOnline = () => finish(resolve);
-      const onAbort = () => finish(() => reject(new DOMException("aborted", "AbortError")));
-      window.addEventListener("online", onOnline);
-      signal.addEventListener("abort", onAbort);
-      if (signal.aborted) onAbort();
-      else if (navigator.onLine) onOnline();
-    }),
+  waitUntilOnline: async (signal) => {
+    const settled = new AbortController();
+    const either = AbortSignal.any([signal, settled.signal]);
+    const online = new Promise<void>((resolve) => {
+      window.addEventListener("online", () => resolve(), { once: true, signal: either });
+      if (navigator.onLine) resolve();
+    });
+    try {
+      await Promise.race([online, browserClock.sleep(DISTRUST_AFTER_MS, either)]);
+    } finally {
+      settled.abort();
+    }
+  },
 };

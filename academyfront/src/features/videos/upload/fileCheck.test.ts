@@ -1,21 +1,23 @@
 import { describe, expect, it } from "vitest";
-import { SINGLE_PUT_LIMIT_BYTES, TITLE_MAX_LENGTH, checkFile, titleFromFileName } from "./fileCheck";
+import { LARGEST_OBJECT_BYTES, TITLE_MAX_LENGTH, checkFile, titleFromFileName } from "./fileCheck";
 
 describe("the look at a file before it is sent", () => {
   it("takes videos by their extension, whatever its case", () => {
     expect(checkFile({ name: "수업 1.MP4", size: 1 })).toEqual({ kind: "ok" });
-    expect(checkFile({ name: "screen.mkv", size: SINGLE_PUT_LIMIT_BYTES })).toEqual({ kind: "ok" });
+    expect(checkFile({ name: "screen.mkv", size: 6 * 1024 ** 3 })).toEqual({ kind: "ok" });
   });
 
   it("refuses an empty file", () => {
     expect(checkFile({ name: "a.mp4", size: 0 })).toEqual({ kind: "empty" });
   });
 
-  it("refuses one byte more than a PUT can carry", () => {
-    expect(checkFile({ name: "a.mp4", size: SINGLE_PUT_LIMIT_BYTES + 1 })).toEqual({
+  it("refuses one byte more than an object can hold, or than the server has said", () => {
+    expect(checkFile({ name: "a.mp4", size: LARGEST_OBJECT_BYTES + 1 })).toEqual({
       kind: "too_large",
-      limitBytes: SINGLE_PUT_LIMIT_BYTES,
+      limitBytes: LARGEST_OBJECT_BYTES,
     });
+    expect(checkFile({ name: "a.mp4", size: 1_001 }, 1_000)).toEqual({ kind: "too_large", limitBytes: 1_000 });
+    expect(checkFile({ name: "a.mp4", size: 1_000 }, 1_000)).toEqual({ kind: "ok" });
   });
 
   it.each(["notes.txt", "mp4", ".mp4", "video.", "archive.mp4.zip"])("refuses %s", (name) => {

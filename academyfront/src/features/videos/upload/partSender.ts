@@ -1,10 +1,7 @@
-import { StorageProblem, type ObjectTransport } from "./ports";
-
-/** How a file is cut: every part but the last has the same size, as R2 demands. */
-export interface PartPlan {
-  partSizeBytes: number;
-  partCount: number;
-}
+import { checksumText, joinChecksums, type ChecksumAlgorithm } from "./crc";
+import { afterArrival, afterSetback, allLanes } from "./laneControl";
+import { missingParts, partNumbers, partRange, type PartPlan, type StoredPart } from "./partPlan";
+import { DifferentFile, StorageProblem, type ObjectTransport } from "./ports";
 
 export interface PartTicket {
   part_number: number;
@@ -12,100 +9,192 @@ export interface PartTicket {
   headers: Readonly<Record<string, string>>;
 }
 
+export interface PartToSign {
+  partNumber: number;
+  /** As storage writes it; null where storage checks nothing. */
+  checksum: string | null;
+}
+
+export interface SignedParts {
+  parts: readonly PartTicket[];
+  expiresAtMs: number;
+}
+
 export interface StoredParts {
-  parts: readonly { part_number: number; size_bytes: number }[];
+  parts: readonly StoredPart[];
   /** The parts have become an object already: only `complete` is left to call. */
   complete: boolean;
+}
+
+export interface SendProgress {
+  /** Handed to the network, of which storage has acknowledged `storedBytes`. */
+  sentBytes: number;
+  storedBytes: number;
 }
 
 export interface PartSenderPorts {
   transport: ObjectTransport;
   /** What storage really has; it decides what is sent again. */
   storedParts: () => Promise<StoredParts>;
-  sign: (partNumbers: number[]) => Promise<PartTicket[]>;
-  /** Repeats a step while its failure is of the passing kind. */
-  withRetries: (step: () => Promise<void>) => Promise<void>;
-  onProgress: (sentBytes: number) => void;
+  sign: (parts: PartToSign[]) => Promise<SignedParts>;
+  checksums: { algorithm: ChecksumAlgorithm; of: (blob: Blob) => Promise<bigint> } | null;
+  /** Whether a part may simply be sent again after this, in a while. */
+  isPassing: (error: unknown) => boolean;
+  /** Waits before the next attempt, the `setbacks`-th in a row. Throws when it is time to give up. */
+  backOff: (error: unknown, setbacks: number) => Promise<void>;
+  onProgress: (progress: SendProgress) => void;
+  nowMs: () => number;
   signal: AbortSignal;
 }
 
-const LANES = 4;
-/** URLs are signed as they are needed: an upload may take days, a URL lives for an hour. */
-const SIGNED_AHEAD = 12;
-const MAX_REFUSED_URLS = 3;
+export interface PartSenderOptions {
+  /** Nobody has seen yet that this is the file that was begun. */
+  isStranger: boolean;
+}
 
-/** Send the parts that storage lacks, four at a time. Resolves when storage has acknowledged every one. */
-export async function sendParts(file: Blob, plan: PartPlan, ports: PartSenderPorts): Promise<void> {
+// The api signs at most a hundred at once. Parts are hashed before they are signed, and lanes wait meanwhile.
+const PAGE_PARTS = 100;
+const PAGE_BYTES = 64 * 1024 * 1024;
+const EXPIRY_MARGIN_MS = 30_000;
+const MAX_REFUSALS = 3;
+
+/**
+ * Send the parts that storage lacks, up to four at a time. Resolves when storage has acknowledged every one, with the
+ * checksum of the whole file where storage does checksums and this visit has seen all of the file.
+ */
+export async function sendParts(
+  file: Blob,
+  plan: PartPlan,
+  ports: PartSenderPorts,
+  options: PartSenderOptions = { isStranger: false },
+): Promise<bigint | null> {
   const stored = await ports.storedParts();
-  if (stored.complete) return;
-  const sender = new PartSender(file, plan, ports, stored);
-  await sender.run();
-}
-
-/** The first byte of a part and the one after its last. Numbers count from 1. */
-export function partRange(plan: PartPlan, partNumber: number, fileBytes: number): { start: number; end: number } {
-  const start = (partNumber - 1) * plan.partSizeBytes;
-  return { start, end: Math.min(fileBytes, start + plan.partSizeBytes) };
-}
-
-/** The parts that storage lacks, or has with another size than planned. */
-export function missingParts(plan: PartPlan, fileBytes: number, stored: StoredParts): number[] {
-  const sizes = new Map(stored.parts.map((part) => [part.part_number, part.size_bytes]));
-  const numbers = Array.from({ length: plan.partCount }, (_, index) => index + 1);
-  return numbers.filter((number) => {
-    const { start, end } = partRange(plan, number, fileBytes);
-    return sizes.get(number) !== end - start;
-  });
+  if (stored.complete) return null;
+  return new PartSender(file, plan, ports, stored.parts, options).run();
 }
 
 class PartSender {
   readonly #file: Blob;
   readonly #plan: PartPlan;
   readonly #ports: PartSenderPorts;
+  readonly #options: PartSenderOptions;
+  /** Ends the lanes when one of them has met what cannot be repeated. */
+  readonly #end = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #kept: readonly StoredPart[];
   readonly #waiting: number[];
-  readonly #tickets = new Map<number, PartTicket>();
+  readonly #tickets = new Map<number, PartTicket & { expiresAtMs: number }>();
+  readonly #refusals = new Map<number, number>();
+  readonly #checksums = new Map<number, bigint>();
   readonly #sentOfPart = new Map<number, number>();
+  #storedBytes = 0;
+  #active = 0;
+  #control = allLanes;
+  #setbacks = 0;
+  #isHeld = false;
+  #isChecking = true;
   #signing: Promise<void> | null = null;
+  #resolve: () => void = () => undefined;
+  #reject: (error: unknown) => void = () => undefined;
 
-  constructor(file: Blob, plan: PartPlan, ports: PartSenderPorts, stored: StoredParts) {
+  constructor(
+    file: Blob,
+    plan: PartPlan,
+    ports: PartSenderPorts,
+    stored: readonly StoredPart[],
+    options: PartSenderOptions,
+  ) {
     this.#file = file;
     this.#plan = plan;
     this.#ports = ports;
+    this.#options = options;
+    this.#signal = AbortSignal.any([ports.signal, this.#end.signal]);
     this.#waiting = missingParts(plan, file.size, stored);
     const missing = new Set(this.#waiting);
-    for (let number = 1; number <= plan.partCount; number += 1) {
-      if (!missing.has(number)) this.#note(number, this.#sizeOf(number));
+    this.#kept = stored.filter(({ part_number: number }) => number <= plan.partCount && !missing.has(number));
+    for (const { part_number: number } of this.#kept) this.#noteStored(number);
+  }
+
+  async run(): Promise<bigint | null> {
+    this.#report();
+    if (this.#options.isStranger) await this.#meet();
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#resolve = resolve;
+        this.#reject = reject;
+        this.#checkKept().then(() => this.#checked(), reject);
+        this.#pump();
+      });
+    } finally {
+      this.#end.abort();
+    }
+    return this.#whole();
+  }
+
+  #checked(): void {
+    this.#isChecking = false;
+    this.#pump();
+  }
+
+  /** Look at one part that is there already, before another file's bytes take the place of the right ones. */
+  async #meet(): Promise<void> {
+    const [known] = this.#kept;
+    if (known !== undefined && !(await this.#isAsStored(known))) throw new DifferentFile();
+  }
+
+  /** Compare what storage has with the file: parts of other bytes are sent again. */
+  async #checkKept(): Promise<void> {
+    if (this.#ports.checksums === null) return;
+    for (const part of this.#kept) {
+      this.#signal.throwIfAborted();
+      const number = part.part_number;
+      if (await this.#isAsStored(part)) continue;
+      this.#storedBytes -= this.#sizeOf(number);
+      this.#note(number, 0);
+      this.#waiting.push(number);
+      this.#pump();
     }
   }
 
-  async run(): Promise<void> {
-    await Promise.all(Array.from({ length: LANES }, () => this.#lane()));
+  /** Where storage does not tell its checksums, the length has to do. */
+  async #isAsStored({ part_number: number, checksums: stored }: StoredPart): Promise<boolean> {
+    if (this.#ports.checksums === null) return true;
+    const own = await this.#checksumTextOf(number);
+    const theirs = stored[this.#ports.checksums.algorithm];
+    return theirs === null || theirs === own;
   }
 
-  async #lane(): Promise<void> {
-    for (let number = this.#waiting.shift(); number !== undefined; number = this.#waiting.shift()) {
-      await this.#send(number);
+  #pump(): void {
+    if (this.#signal.aborted) {
+      this.#reject(this.#signal.reason);
+      return;
     }
-  }
-
-  async #send(number: number): Promise<void> {
-    let refusals = 0;
-    await this.#ports.withRetries(async () => {
-      for (;;) {
-        const ticket = await this.#ticketOf(number);
-        try {
-          await this.#put(number, ticket);
-          return;
-        } catch (error) {
-          this.#note(number, 0);
-          // 403: the URL has expired. 400: storage has refused damaged bytes.
-          if (!isRefused(error) || refusals >= MAX_REFUSED_URLS) throw error;
-          refusals += 1;
-          this.#tickets.delete(number);
-        }
+    if (!this.#isHeld) {
+      while (this.#active < this.#control.lanes) {
+        const number = this.#waiting.shift();
+        if (number === undefined) break;
+        this.#active += 1;
+        void this.#attempt(number);
       }
-    });
-    this.#note(number, this.#sizeOf(number));
+    }
+    if (this.#active === 0 && this.#waiting.length === 0 && !this.#isChecking) this.#resolve();
+  }
+
+  async #attempt(number: number): Promise<void> {
+    try {
+      await this.#put(number, await this.#ticketOf(number));
+      this.#noteStored(number);
+      this.#setbacks = 0;
+      this.#control = afterArrival(this.#control);
+      this.#report();
+    } catch (error) {
+      this.#note(number, 0);
+      this.#waiting.unshift(number);
+      await this.#recover(number, error);
+    } finally {
+      this.#active -= 1;
+      this.#pump();
+    }
   }
 
   async #put(number: number, ticket: PartTicket): Promise<void> {
@@ -114,24 +203,105 @@ class PartSender {
       url: ticket.url,
       headers: ticket.headers,
       body: this.#file.slice(start, end),
-      signal: this.#ports.signal,
-      onProgress: (sentBytes) => this.#note(number, sentBytes),
+      signal: this.#signal,
+      onProgress: (sentBytes) => {
+        this.#note(number, sentBytes);
+        this.#report();
+      },
     });
+  }
+
+  /** Decide what a failed attempt means: a fresh URL, a pause for all lanes, or the end. */
+  async #recover(number: number, error: unknown): Promise<void> {
+    if (this.#signal.aborted) return;
+    try {
+      if (this.#mayAskAgain(number, error)) return;
+      if (!this.#ports.isPassing(error)) throw error;
+      // Lanes that fail together wait together.
+      if (this.#isHeld) return;
+      this.#isHeld = true;
+      this.#setbacks += 1;
+      this.#control = afterSetback(this.#control);
+      await this.#ports.backOff(error, this.#setbacks);
+      this.#isHeld = false;
+    } catch (final) {
+      this.#reject(final);
+      this.#end.abort(final);
+    }
+  }
+
+  #mayAskAgain(number: number, error: unknown): boolean {
+    // 403: the URL has expired. 400: storage has refused damaged bytes. Both take a URL that is signed anew.
+    if (!(error instanceof StorageProblem) || ![400, 401, 403].includes(error.status)) return false;
+    const refusals = (this.#refusals.get(number) ?? 0) + 1;
+    this.#refusals.set(number, refusals);
+    this.#tickets.delete(number);
+    // Damaged may have been what was hashed, not what was sent.
+    this.#checksums.delete(number);
+    return refusals <= MAX_REFUSALS;
   }
 
   async #ticketOf(number: number): Promise<PartTicket> {
     for (;;) {
+      this.#signal.throwIfAborted();
       const ticket = this.#tickets.get(number);
-      if (ticket !== undefined) return ticket;
-      // Four lanes ask at once; one page of signatures serves them all.
-      this.#signing ??= this.#signPage(number).finally(() => (this.#signing = null));
-      await this.#signing;
+      if (ticket !== undefined && ticket.expiresAtMs - this.#ports.nowMs() > EXPIRY_MARGIN_MS) {
+        this.#signAhead();
+        return ticket;
+      }
+      this.#tickets.delete(number);
+      await this.#signPage([number]);
     }
   }
 
-  async #signPage(first: number): Promise<void> {
-    const page = [first, ...this.#waiting.filter((number) => !this.#tickets.has(number)).slice(0, SIGNED_AHEAD - 1)];
-    for (const ticket of await this.#ports.sign(page)) this.#tickets.set(ticket.part_number, ticket);
+  /** Have URLs ready before a lane asks for them. A failure here is met again by the lane that needs the URL. */
+  #signAhead(): void {
+    const next = this.#waiting.find((number) => !this.#tickets.has(number));
+    const ready = this.#waiting.filter((number) => this.#tickets.has(number)).length;
+    if (next === undefined || ready >= this.#control.lanes || this.#isHeld) return;
+    this.#signPage([]).catch(() => undefined);
+  }
+
+  /** Several lanes ask at once; one page of signatures serves them all. */
+  #signPage(wanted: number[]): Promise<void> {
+    this.#signing ??= this.#signNow(wanted).finally(() => (this.#signing = null));
+    return this.#signing;
+  }
+
+  async #signNow(wanted: number[]): Promise<void> {
+    const ahead = this.#waiting.filter((number) => !this.#tickets.has(number) && !wanted.includes(number));
+    const affordable = Math.max(1, Math.floor(PAGE_BYTES / this.#plan.partSizeBytes));
+    const page = [...wanted, ...ahead].slice(0, Math.min(PAGE_PARTS, affordable));
+    const parts: PartToSign[] = [];
+    for (const partNumber of page) parts.push({ partNumber, checksum: await this.#checksumTextOf(partNumber) });
+    const { parts: tickets, expiresAtMs } = await this.#ports.sign(parts);
+    for (const ticket of tickets) this.#tickets.set(ticket.part_number, { ...ticket, expiresAtMs });
+  }
+
+  async #checksumTextOf(number: number): Promise<string | null> {
+    const { checksums } = this.#ports;
+    return checksums === null ? null : checksumText(checksums.algorithm, await this.#checksumOf(number));
+  }
+
+  async #checksumOf(number: number): Promise<bigint> {
+    const known = this.#checksums.get(number);
+    if (known !== undefined) return known;
+    if (this.#ports.checksums === null) throw new Error("storage does no checksums");
+    const { start, end } = partRange(this.#plan, number, this.#file.size);
+    const checksum = await this.#ports.checksums.of(this.#file.slice(start, end));
+    this.#checksums.set(number, checksum);
+    return checksum;
+  }
+
+  #whole(): bigint | null {
+    const { checksums } = this.#ports;
+    if (checksums === null) return null;
+    const pieces = partNumbers(this.#plan).map((number) => {
+      const checksum = this.#checksums.get(number);
+      if (checksum === undefined) throw new Error(`part ${number} was never hashed`);
+      return { checksum, sizeBytes: this.#sizeOf(number) };
+    });
+    return joinChecksums(checksums.algorithm, pieces);
   }
 
   #sizeOf(number: number): number {
@@ -139,14 +309,20 @@ class PartSender {
     return end - start;
   }
 
-  #note(number: number, sentBytes: number): void {
-    this.#sentOfPart.set(number, sentBytes);
-    let total = 0;
-    for (const bytes of this.#sentOfPart.values()) total += bytes;
-    this.#ports.onProgress(total);
+  #noteStored(number: number): void {
+    this.#storedBytes += this.#sizeOf(number);
+    this.#sentOfPart.delete(number);
   }
-}
 
-function isRefused(error: unknown): boolean {
-  return error instanceof StorageProblem && [400, 401, 403].includes(error.status);
+  /** Only of parts on their way: those that arrived are in `#storedBytes`. */
+  #note(number: number, sentBytes: number): void {
+    if (sentBytes === 0) this.#sentOfPart.delete(number);
+    else this.#sentOfPart.set(number, sentBytes);
+  }
+
+  #report(): void {
+    let sentBytes = this.#storedBytes;
+    for (const bytes of this.#sentOfPart.values()) sentBytes += bytes;
+    this.#ports.onProgress({ sentBytes, storedBytes: this.#storedBytes });
+  }
 }

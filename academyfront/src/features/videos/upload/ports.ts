@@ -1,13 +1,15 @@
-import type { CompletedUpload, UploadInit, UploadTicket } from "../api/types";
-import type { PartTicket, StoredParts } from "./partSender";
+import type { CompletedUpload, UploadInit, UploadTicket, WholeChecksums } from "../api/types";
+import type { ChecksumAlgorithm } from "./crc";
+import type { PartToSign, SignedParts, StoredParts } from "./partSender";
+import type { ResumePoint } from "./uploadMachine";
 
 /** The api's upload calls. Each throws HttpProblem, NetworkProblem or AbortError, and nothing else. */
 export interface UploadApi {
   init(body: UploadInit, options: CallOptions): Promise<UploadTicket>;
   refreshUrl(videoId: number, signal: AbortSignal): Promise<UploadTicket>;
   storedParts(videoId: number, signal: AbortSignal): Promise<StoredParts>;
-  signParts(videoId: number, partNumbers: number[], signal: AbortSignal): Promise<PartTicket[]>;
-  complete(videoId: number, options: CallOptions): Promise<CompletedUpload>;
+  signParts(videoId: number, parts: readonly PartToSign[], signal: AbortSignal): Promise<SignedParts>;
+  complete(videoId: number, checksums: WholeChecksums, options: CallOptions): Promise<CompletedUpload>;
 }
 
 export interface CallOptions {
@@ -41,6 +43,37 @@ export class StorageProblem extends Error {
   }
 }
 
+/** The chosen file is not the one that this upload began with. */
+export class DifferentFile extends Error {
+  readonly kind = "different_file";
+
+  constructor() {
+    super("not the file that this upload began with");
+    this.name = "DifferentFile";
+  }
+}
+
+/** Reads files away from the page's thread. Rejects with the browser's own error when a file cannot be read. */
+export interface Hashes {
+  checksum(algorithm: ChecksumAlgorithm, blob: Blob): Promise<bigint>;
+  fingerprint(file: Blob): Promise<string>;
+}
+
+/** Sees that one upload is sent by one tab at a time. */
+export interface UploadLocks {
+  /** Run `work` once no other tab is at this video; `onHeld` is called first when one is. Rejects with AbortError. */
+  hold<T>(videoId: number, work: () => Promise<T>, options: { signal: AbortSignal; onHeld: () => void }): Promise<T>;
+}
+
+/** Remembers a running upload beyond this visit. Never rejects: an upload must not fail because it cannot be kept. */
+export interface UploadMemory {
+  /** The video of an unfinished upload of this very file, if there is one. */
+  find(fingerprint: string): Promise<ResumePoint | null>;
+  begin(videoId: number, fingerprint: string): Promise<void>;
+  progress(videoId: number, storedBytes: number): void;
+  forget(videoId: number): Promise<void>;
+}
+
 export interface Clock {
   nowMs(): number;
   /** Resolves after the delay; rejects with AbortError when the signal fires first. */
@@ -50,6 +83,7 @@ export interface Clock {
 
 export interface Connection {
   isOnline(): boolean;
+  /** Resolves when the browser believes that there is a network, and after a while anyway: it may be wrong. */
   waitUntilOnline(signal: AbortSignal): Promise<void>;
 }
 
@@ -58,5 +92,7 @@ export interface UploadPorts {
   transport: ObjectTransport;
   clock: Clock;
   connection: Connection;
+  hashes: Hashes;
+  locks: UploadLocks;
   newIdempotencyKey: () => string;
 }

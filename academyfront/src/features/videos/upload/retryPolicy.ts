@@ -7,10 +7,10 @@ export interface RetryPolicy {
 
 export type RetryDecision = { kind: "retry"; delayMs: number } | { kind: "give_up" };
 
-/** Bytes cost most: try for about two minutes, then let the person decide. */
-export const SEND_POLICY: RetryPolicy = { maxAttempts: 7, baseDelayMs: 1_000, maxDelayMs: 30_000 };
-/** Calls to the api are cheap, and `complete` must arrive. */
-export const CALL_POLICY: RetryPolicy = { maxAttempts: 8, baseDelayMs: 1_000, maxDelayMs: 30_000 };
+/** An outage ends some time, and then nobody may be there to press a button: ask for as long as it takes. */
+export const OUTAGE_POLICY: RetryPolicy = { maxAttempts: Infinity, baseDelayMs: 1_000, maxDelayMs: 30_000 };
+/** Somebody answers, and says that it cannot be done now: about a quarter of an hour, then let the person decide. */
+export const REFUSAL_POLICY: RetryPolicy = { maxAttempts: 40, baseDelayMs: 1_000, maxDelayMs: 30_000 };
 /** The server goes on by itself when the queue is back; asking again only makes it a little sooner. */
 export const QUEUE_POLICY: RetryPolicy = { maxAttempts: 4, baseDelayMs: 1_000, maxDelayMs: 30_000 };
 

@@ -10,49 +10,51 @@ import { StorageProblem, type ObjectTransport, type PutRequest } from "./ports";
 export const s3Transport: ObjectTransport = { put };
 
 // No byte moved for this long: the connection is dead, whatever the socket believes.
-const STALL_MS = 45_000;
+export const STALL_MS = 30_000;
+// Everything is on its way; storage may take its time to write and check a large object, but not for ever.
+export const ACKNOWLEDGE_MS = 180_000;
 
 function put({ url, headers, body, signal, onProgress }: PutRequest): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
-      reject(new DOMException("aborted", "AbortError"));
+      reject(aborted());
       return;
     }
     const request = new XMLHttpRequest();
-    let stallTimer = 0;
-    const watch = () => {
-      window.clearTimeout(stallTimer);
-      stallTimer = window.setTimeout(() => request.abort(), STALL_MS);
+    let watchdog: ReturnType<typeof setTimeout> | undefined;
+    const expectWithin = (delayMs: number) => {
+      clearTimeout(watchdog);
+      watchdog = setTimeout(() => request.abort(), delayMs);
     };
     const abort = () => request.abort();
     const settle = (finish: () => void) => {
-      window.clearTimeout(stallTimer);
+      clearTimeout(watchdog);
       signal.removeEventListener("abort", abort);
       finish();
     };
 
     signal.addEventListener("abort", abort);
     request.upload.onprogress = (event) => {
-      watch();
+      expectWithin(STALL_MS);
       onProgress(event.loaded);
     };
-    // Everything is on its way; storage may take its time to acknowledge a large object.
-    request.upload.onload = () => window.clearTimeout(stallTimer);
+    request.upload.onload = () => expectWithin(ACKNOWLEDGE_MS);
     request.onload = () =>
       settle(() => (isSuccess(request.status) ? resolve() : reject(new StorageProblem(request.status))));
     request.onerror = () => settle(() => reject(new NetworkProblem("storage did not answer")));
-    request.onabort = () =>
-      settle(() =>
-        reject(signal.aborted ? new DOMException("aborted", "AbortError") : new NetworkProblem("upload stalled")),
-      );
+    request.onabort = () => settle(() => reject(signal.aborted ? aborted() : new NetworkProblem("upload stalled")));
 
     request.open("PUT", url);
     for (const [name, value] of Object.entries(headers)) {
       if (!isSetByBrowser(name)) request.setRequestHeader(name, value);
     }
-    watch();
+    expectWithin(STALL_MS);
     request.send(body);
   });
+}
+
+function aborted(): DOMException {
+  return new DOMException("aborted", "AbortError");
 }
 
 function isSuccess(status: number): boolean {

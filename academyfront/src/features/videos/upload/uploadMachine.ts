@@ -1,17 +1,21 @@
 import { assertNever } from "@/shared/assertNever";
-import { newSpeedMeter, observeBytes, type SpeedMeter } from "./speedMeter";
+import { newSpeedMeter, observeBytes, restartMeter, type SpeedMeter } from "./speedMeter";
 
 /**
  * One upload as states and events. Pure: effects live in the queue and the facade.
  *
  *     queued -> preparing -> sending <-> waiting -> finishing -> done
- *                   any of them -> failed -> (retried) queued        any of them -> cancelled
+ *     any of them before finishing -> paused -> (resumed) queued
+ *     preparing -> elsewhere (another tab is at it) -> preparing
+ *     any of them -> failed -> (retried) queued        any of them -> cancelled
  */
 export type UploadState =
   | { phase: "queued"; resume: ResumePoint | null }
   | { phase: "preparing"; resume: ResumePoint | null }
-  | { phase: "sending"; videoId: number; sentBytes: number; meter: SpeedMeter }
-  | { phase: "waiting"; resume: ResumePoint | null; sentBytes: number; reason: WaitReason }
+  | { phase: "elsewhere"; resume: ResumePoint }
+  | { phase: "sending"; videoId: number; sentBytes: number; storedBytes: number; meter: SpeedMeter }
+  | { phase: "waiting"; resume: ResumePoint | null; reason: WaitReason; meter: SpeedMeter | null }
+  | { phase: "paused"; resume: ResumePoint | null }
   | { phase: "finishing"; videoId: number }
   | { phase: "done"; videoId: number }
   | { phase: "failed"; resume: ResumePoint | null; problem: UploadProblem }
@@ -22,24 +26,32 @@ export interface ResumePoint {
   videoId: number;
   /** All bytes were acknowledged by storage; only `complete` is missing. */
   sent: boolean;
+  /** What storage had acknowledged when this was last known. */
+  storedBytes: number;
 }
 
 /** "queue": the upload is stored and safe; only the encoding queue has not answered yet. */
-export type WaitReason = "offline" | "storage" | "server" | "queue";
+export type WaitReason = "offline" | "network" | "storage" | "server" | "queue";
 
 /** Why an upload stopped, and whether the same file may be tried again. */
 export type UploadProblem =
   | { kind: "refused"; code: string; detail: string; hint: string; requestId: string | null; retryable: boolean }
   | { kind: "network"; retryable: true }
   | { kind: "storage"; status: number; retryable: true }
+  | { kind: "deleted"; retryable: true }
+  | { kind: "different_file"; retryable: false }
   | { kind: "unreadable_file"; retryable: false }
   | { kind: "unexpected"; message: string; retryable: true };
 
 export type UploadEvent =
   | { type: "started" }
-  | { type: "sending_started"; videoId: number; atMs: number }
-  | { type: "bytes_sent"; sentBytes: number; atMs: number }
+  | { type: "held_elsewhere"; videoId: number }
+  | { type: "taken_over" }
+  | { type: "sending_started"; videoId: number; storedBytes: number; atMs: number }
+  | { type: "bytes_sent"; sentBytes: number; storedBytes: number; atMs: number }
   | { type: "waiting"; reason: WaitReason }
+  | { type: "paused" }
+  | { type: "resumed" }
   | { type: "all_sent"; videoId: number }
   | { type: "accepted"; videoId: number }
   | { type: "failed"; problem: UploadProblem }
@@ -51,23 +63,41 @@ export const initialUpload: UploadState = { phase: "queued", resume: null };
 /** Return the next state. An event that comes too late (progress after a cancel) changes nothing. */
 export function uploadReducer(state: UploadState, event: UploadEvent): UploadState {
   if (isFinal(state) && event.type !== "retried") return state;
+  // Until it is resumed, nothing but the end reaches an upload that was paused.
+  if (state.phase === "paused" && event.type !== "resumed" && event.type !== "cancelled") return state;
   switch (event.type) {
     case "started":
       return state.phase === "queued" ? { phase: "preparing", resume: state.resume } : state;
-    case "sending_started":
-      return { phase: "sending", videoId: event.videoId, sentBytes: 0, meter: newSpeedMeter(event.atMs) };
+    case "held_elsewhere":
+      return {
+        phase: "elsewhere",
+        resume: resumePoint(state) ?? { videoId: event.videoId, sent: false, storedBytes: 0 },
+      };
+    case "taken_over":
+      return state.phase === "elsewhere" ? { phase: "preparing", resume: state.resume } : state;
+    case "sending_started": {
+      const { videoId, storedBytes, atMs } = event;
+      return { phase: "sending", videoId, storedBytes, sentBytes: storedBytes, meter: newSpeedMeter(atMs, storedBytes) };
+    }
     case "bytes_sent":
-      return state.phase === "sending"
-        ? { ...state, sentBytes: event.sentBytes, meter: observeBytes(state.meter, event.sentBytes, event.atMs) }
-        : state;
+      return bytesSent(state, event);
     case "waiting":
-      return { phase: "waiting", resume: resumePoint(state), sentBytes: sentBytes(state), reason: event.reason };
+      return {
+        phase: "waiting",
+        resume: resumePoint(state),
+        reason: event.reason,
+        meter: state.phase === "sending" || state.phase === "waiting" ? state.meter : null,
+      };
+    case "paused":
+      return mayPause(state) ? { phase: "paused", resume: resumePoint(state) } : state;
+    case "resumed":
+      return state.phase === "paused" ? { phase: "queued", resume: state.resume } : state;
     case "all_sent":
       return { phase: "finishing", videoId: event.videoId };
     case "accepted":
       return { phase: "done", videoId: event.videoId };
     case "failed":
-      return { phase: "failed", resume: resumePoint(state), problem: event.problem };
+      return { phase: "failed", resume: resumeAfter(event.problem, state), problem: event.problem };
     case "retried":
       return state.phase === "failed" && state.problem.retryable ? { phase: "queued", resume: state.resume } : state;
     case "cancelled":
@@ -77,28 +107,59 @@ export function uploadReducer(state: UploadState, event: UploadEvent): UploadSta
   }
 }
 
+function bytesSent(state: UploadState, event: UploadEvent & { type: "bytes_sent" }): UploadState {
+  const { sentBytes, storedBytes, atMs } = event;
+  if (state.phase === "sending") {
+    return { ...state, sentBytes, storedBytes, meter: observeBytes(state.meter, sentBytes, atMs) };
+  }
+  // A lane moves again: the wait is over.
+  if (state.phase !== "waiting" || state.resume === null || state.meter === null) return state;
+  const meter = restartMeter(state.meter, sentBytes, atMs);
+  return { phase: "sending", videoId: state.resume.videoId, sentBytes, storedBytes, meter };
+}
+
+/** A retry continues the same video, unless that is what is gone. */
+function resumeAfter(problem: UploadProblem, state: UploadState): ResumePoint | null {
+  return problem.kind === "deleted" ? null : resumePoint(state);
+}
+
 /** No effect runs for it any more. */
 export function isFinal(state: UploadState): boolean {
   return state.phase === "done" || state.phase === "failed" || state.phase === "cancelled";
 }
 
-/** Leaving the page now would lose work: bytes are still to be sent, or to be confirmed. */
+/** Bytes are still to be sent, or to be confirmed. */
 export function isUnfinished(state: UploadState): boolean {
   return !isFinal(state);
+}
+
+/** Leaving the page now would interrupt it. */
+export function isUnderWay(state: UploadState): boolean {
+  return isUnfinished(state) && state.phase !== "paused" && state.phase !== "elsewhere";
+}
+
+export function mayPause(state: UploadState): boolean {
+  return isUnderWay(state) && state.phase !== "finishing" && resumePoint(state)?.sent !== true;
+}
+
+export function mayRetry(state: UploadState): boolean {
+  return state.phase === "failed" && state.problem.retryable;
 }
 
 export function resumePoint(state: UploadState): ResumePoint | null {
   switch (state.phase) {
     case "queued":
     case "preparing":
+    case "elsewhere":
     case "waiting":
+    case "paused":
     case "failed":
       return state.resume;
     case "sending":
-      return { videoId: state.videoId, sent: false };
+      return { videoId: state.videoId, sent: false, storedBytes: state.storedBytes };
     case "finishing":
     case "done":
-      return { videoId: state.videoId, sent: true };
+      return { videoId: state.videoId, sent: true, storedBytes: 0 };
     case "cancelled":
       return null;
     default:
@@ -106,26 +167,11 @@ export function resumePoint(state: UploadState): ResumePoint | null {
   }
 }
 
-function sentBytes(state: UploadState): number {
-  return state.phase === "sending" || state.phase === "waiting" ? state.sentBytes : 0;
-}
-
-/** How much of the file storage has taken, 0 to 100; 100 only when everything was acknowledged. */
+/** How much of the file is on its way or there, 0 to 100; 100 only when storage has acknowledged everything. */
 export function sentPercent(state: UploadState, totalBytes: number): number {
-  switch (state.phase) {
-    case "sending":
-    case "waiting":
-      if (state.phase === "waiting" && state.resume?.sent === true) return 100;
-      return totalBytes > 0 ? Math.min(99, Math.floor((state.sentBytes / totalBytes) * 100)) : 0;
-    case "finishing":
-    case "done":
-      return 100;
-    case "queued":
-    case "preparing":
-    case "failed":
-    case "cancelled":
-      return 0;
-    default:
-      return assertNever(state);
-  }
+  const resume = resumePoint(state);
+  if (resume === null) return 0;
+  if (resume.sent) return 100;
+  const bytes = state.phase === "sending" ? state.sentBytes : resume.storedBytes;
+  return totalBytes > 0 ? Math.min(99, Math.floor((bytes / totalBytes) * 100)) : 0;
 }

@@ -58,7 +58,7 @@ describe("the upload queue", () => {
   it("aborts a cancelled upload and discards its video", async () => {
     const { queue, runs, discard, add, phases, settled } = setUp();
     add("a");
-    first(runs).emit({ type: "sending_started", videoId: 41, atMs: 0 });
+    first(runs).emit({ type: "sending_started", videoId: 41, storedBytes: 0, atMs: 0 });
     queue.cancel(first(queue.getSnapshot()).id);
     await settled();
     expect(first(runs).signal.aborted).toBe(true);
@@ -81,5 +81,58 @@ describe("the upload queue", () => {
     await settled();
     queue.dismissFinished();
     expect(phases()).toEqual(["preparing"]);
+  });
+
+  it("stops a paused upload, gives its place to the next, and goes on from where it was", async () => {
+    const { queue, runs, discard, add, phases, settled } = setUp(1);
+    add("a", "b");
+    first(runs).emit({ type: "sending_started", videoId: 41, storedBytes: 8, atMs: 0 });
+    queue.pause(first(queue.getSnapshot()).id);
+    await settled();
+    expect(first(runs).signal.aborted).toBe(true);
+    expect(phases()).toEqual(["paused", "preparing"]);
+    runs[1]?.finish();
+    await settled();
+    queue.resume(first(queue.getSnapshot()).id);
+    expect(runs[2]?.resume).toEqual({ videoId: 41, sent: false, storedBytes: 8 });
+    expect(discard).not.toHaveBeenCalled();
+  });
+
+  it("hears nothing more of a run that it has stopped", async () => {
+    const { queue, runs, add, phases, settled } = setUp();
+    add("a");
+    queue.pause(first(queue.getSnapshot()).id);
+    queue.resume(first(queue.getSnapshot()).id);
+    await settled();
+    first(runs).emit({ type: "all_sent", videoId: 41 });
+    expect(phases()).toEqual(["preparing"]);
+  });
+
+  it("pauses, resumes, retries and cancels all of them", async () => {
+    const { queue, runs, add, phases, settled } = setUp(2);
+    add("a", "b", "c");
+    queue.pauseAll();
+    await settled();
+    expect(phases()).toEqual(["paused", "paused", "paused"]);
+    queue.resumeAll();
+    expect(phases()).toEqual(["preparing", "preparing", "queued"]);
+    for (const run of runs) run.fail();
+    await settled();
+    expect(phases()).toEqual(["failed", "failed", "preparing"]);
+    queue.retryAll();
+    expect(phases()).toEqual(["preparing", "queued", "preparing"]);
+    queue.cancelAll();
+    await settled();
+    expect(phases()).toEqual(["cancelled", "cancelled", "cancelled"]);
+  });
+
+  it("lets an upload that another tab sends take nobody's place, and never throws it away", () => {
+    const { queue, runs, discard, add, phases } = setUp(1);
+    add("a", "b");
+    first(runs).emit({ type: "held_elsewhere", videoId: 41 });
+    expect(phases()).toEqual(["elsewhere", "preparing"]);
+    queue.cancel(first(queue.getSnapshot()).id);
+    expect(phases()).toEqual(["cancelled", "preparing"]);
+    expect(discard).not.toHaveBeenCalled();
   });
 });

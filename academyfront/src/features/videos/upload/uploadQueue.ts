@@ -1,4 +1,4 @@
-import { initialUpload, isFinal, isUnfinished, resumePoint, uploadReducer } from "./uploadMachine";
+import { initialUpload, isFinal, isUnfinished, mayPause, mayRetry, resumePoint, uploadReducer } from "./uploadMachine";
 import type { ResumePoint, UploadEvent, UploadProblem, UploadState } from "./uploadMachine";
 
 export interface UploadItem {
@@ -6,7 +6,20 @@ export interface UploadItem {
   file: File;
   title: string;
   session: string;
+  /** Lets a later visit read the file again without asking for it; where the browser has such a thing. */
+  handle: FileSystemFileHandle | null;
+  /** Nobody has seen yet that the file is the one that the upload to be continued began with. */
+  isStranger: boolean;
   state: UploadState;
+}
+
+export interface NewUpload {
+  file: File;
+  title: string;
+  session: string;
+  handle?: FileSystemFileHandle | null;
+  resume?: ResumePoint;
+  isStranger?: boolean;
 }
 
 export interface UploadRun {
@@ -44,15 +57,29 @@ export class UploadQueue {
 
   readonly getSnapshot = (): readonly UploadItem[] => this.#items;
 
-  add(files: readonly { file: File; title: string; session: string; resume?: ResumePoint }[]): void {
-    const added = files.map(({ file, title, session, resume }): UploadItem => ({
+  add(uploads: readonly NewUpload[]): void {
+    const added = uploads.map(({ file, title, session, handle, resume, isStranger }): UploadItem => ({
       id: `upload-${this.#nextId++}`,
       file,
       title,
       session,
+      handle: handle ?? null,
+      isStranger: isStranger ?? false,
       state: resume === undefined ? initialUpload : { phase: "queued", resume },
     }));
     this.#replace([...this.#items, ...added]);
+    this.#startNext();
+  }
+
+  pause(id: string): void {
+    const item = this.#find(id);
+    if (item === undefined || !mayPause(item.state)) return;
+    this.#apply(id, { type: "paused" });
+    this.#stop(id);
+  }
+
+  resume(id: string): void {
+    this.#apply(id, { type: "resumed" });
     this.#startNext();
   }
 
@@ -65,9 +92,27 @@ export class UploadQueue {
     const item = this.#find(id);
     if (item === undefined || isFinal(item.state)) return;
     const resume = resumePoint(item.state);
+    // What another tab sends is not ours to throw away.
+    const isOurs = item.state.phase !== "elsewhere";
     this.#apply(id, { type: "cancelled" });
-    this.#aborts.get(id)?.abort();
-    if (resume !== null && !resume.sent) this.#options.discard(resume.videoId);
+    this.#stop(id);
+    if (isOurs && resume !== null && !resume.sent) this.#options.discard(resume.videoId);
+  }
+
+  pauseAll(): void {
+    for (const { id, state } of this.#items) if (mayPause(state)) this.pause(id);
+  }
+
+  resumeAll(): void {
+    for (const { id, state } of this.#items) if (state.phase === "paused") this.resume(id);
+  }
+
+  retryAll(): void {
+    for (const { id, state } of this.#items) if (mayRetry(state)) this.retry(id);
+  }
+
+  cancelAll(): void {
+    for (const { id } of this.#items) this.cancel(id);
   }
 
   /** Take a finished one off the list; its video stays. */
@@ -83,10 +128,12 @@ export class UploadQueue {
     this.#replace(this.#items.map((item) => (item.id === id ? { ...item, title } : item)));
   }
 
+  /** An upload that another tab sends takes nobody's place here. */
   #startNext(): void {
-    while (this.#aborts.size < this.#options.concurrency) {
-      const waiting = this.#items.find((item) => item.state.phase === "queued" && !this.#aborts.has(item.id));
-      if (waiting === undefined) return;
+    for (;;) {
+      const running = this.#items.filter(({ id, state }) => this.#aborts.has(id) && state.phase !== "elsewhere");
+      const waiting = this.#items.find(({ id, state }) => state.phase === "queued" && !this.#aborts.has(id));
+      if (waiting === undefined || running.length >= this.#options.concurrency) return;
       void this.#run(waiting);
     }
   }
@@ -94,18 +141,25 @@ export class UploadQueue {
   async #run(item: UploadItem): Promise<void> {
     const abort = new AbortController();
     this.#aborts.set(item.id, abort);
-    const emit = (event: UploadEvent) => this.#apply(item.id, event);
+    const emit = (event: UploadEvent) => {
+      // What a stopped run still has to say is of no interest.
+      if (!abort.signal.aborted) this.#apply(item.id, event);
+      if (event.type === "held_elsewhere") this.#startNext();
+    };
     const resume = resumePoint(item.state);
     emit({ type: "started" });
     try {
       await this.#options.run({ item, resume, signal: abort.signal, emit });
     } catch (error) {
-      // After a cancel this is the AbortError, and the machine ignores it.
       emit({ type: "failed", problem: this.#options.describe(error) });
     } finally {
       this.#aborts.delete(item.id);
       this.#startNext();
     }
+  }
+
+  #stop(id: string): void {
+    this.#aborts.get(id)?.abort(new DOMException("stopped", "AbortError"));
   }
 
   #find(id: string): UploadItem | undefined {

@@ -1,9 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { HttpProblem, NetworkProblem } from "@/shared/api/problem";
-import type { CompletedUpload, UploadTicket, Video } from "../api/types";
-import { StorageProblem, type PutRequest, type UploadPorts } from "../upload/ports";
-import type { UploadEvent } from "../upload/uploadMachine";
-import { describeUploadFailure, uploadFileToR2AndComplete, type UploadOptions } from "./videoUpload";
+import type { CompletedUpload, UploadInit, UploadTicket, Video, WholeChecksums } from "../api/types";
+import { checksumText } from "../upload/crc";
+import { describeUploadFailure } from "../upload/failures";
+import { checksumOf, fingerprintOf } from "../upload/hashing";
+import { StorageProblem, type PutRequest, type UploadMemory, type UploadPorts } from "../upload/ports";
+import type { ResumePoint, UploadEvent } from "../upload/uploadMachine";
+import { uploadFileToR2AndComplete, type UploadOptions } from "./videoUpload";
 
 const NOW_MS = Date.parse("2026-01-01T00:00:00Z");
 const file = new File(["0123456789"], "강의.mp4", { type: "video/mp4" });
@@ -15,6 +18,12 @@ interface Script {
   refresh?: (Error | "ok")[];
   complete?: (Error | "ok")[];
   expiresInMs?: number;
+  /** Answer `init` and `refresh-url` with a plan of four parts instead of one URL. */
+  inParts?: boolean;
+  /** What this browser remembers of the file. */
+  known?: ResumePoint;
+  /** Another tab is at it, until this many asks later. */
+  isHeld?: boolean;
 }
 
 function world(script: Script = {}) {
@@ -23,6 +32,8 @@ function world(script: Script = {}) {
   const puts: PutRequest[] = [];
   const delaysMs: number[] = [];
   const events: UploadEvent[] = [];
+  const said: { init: UploadInit[]; complete: WholeChecksums[] } = { init: [], complete: [] };
+  const remembered: string[] = [];
   let isOnline = true;
   let nextKey = 1;
 
@@ -34,13 +45,19 @@ function world(script: Script = {}) {
   };
   const ports: UploadPorts = {
     api: {
-      init: (_, { idempotencyKey }) => resolved(() => (keys.init.push(idempotencyKey), answer("init"), ticket("first"))),
+      init: (body, { idempotencyKey }) =>
+        resolved(() => (said.init.push(body), keys.init.push(idempotencyKey), answer("init"), ticket("first"))),
       storedParts: () => resolved(() => ({ parts: [], complete: false })),
-      signParts: (_, numbers) =>
-        resolved(() => numbers.map((number) => ({ part_number: number, url: `part-${number}`, headers: {} }))),
+      signParts: (_, parts) =>
+        resolved(() => ({
+          parts: parts.map(({ partNumber }) => ({ part_number: partNumber, url: `part-${partNumber}`, headers: {} })),
+          expiresAtMs: NOW_MS + 3_600_000,
+        })),
       refreshUrl: () => resolved(() => (answer("refresh"), ticket("fresh"))),
-      complete: (_, { idempotencyKey }) =>
-        resolved(() => (keys.complete.push(idempotencyKey), answer("complete"), completed())),
+      complete: (_, checksums, { idempotencyKey }) =>
+        resolved(
+          () => (said.complete.push(checksums), keys.complete.push(idempotencyKey), answer("complete"), completed()),
+        ),
     },
     transport: {
       put: (request) =>
@@ -59,20 +76,34 @@ function world(script: Script = {}) {
       isOnline: () => isOnline,
       waitUntilOnline: () => resolved(() => void (isOnline = true)),
     },
+    hashes: { checksum: checksumOf, fingerprint: fingerprintOf },
+    locks: {
+      hold: async (_, work, { onHeld }) => {
+        if (script.isHeld === true) onHeld();
+        return work();
+      },
+    },
     newIdempotencyKey: () => `key-${nextKey++}`,
+  };
+  const memory: UploadMemory = {
+    find: () => Promise.resolve(script.known ?? null),
+    begin: (videoId) => resolved(() => void remembered.push(`begin ${videoId}`)),
+    progress: () => undefined,
+    forget: (videoId) => resolved(() => void remembered.push(`forget ${videoId}`)),
   };
   const ticket = (name: string): UploadTicket => ({
     video: video(7),
-    upload_url: `https://storage.invalid/${name}`,
+    upload_url: script.inParts === true ? null : `https://storage.invalid/${name}`,
     file_key: "k",
     content_type: "video/mp4",
     upload: {
-      strategy: "single",
+      strategy: script.inParts === true ? "multipart" : "single",
       method: "PUT",
       headers: { "Content-Type": "video/mp4", "If-None-Match": "*" },
-      part_size_bytes: null,
-      part_count: null,
-      expires_at: new Date(NOW_MS + (script.expiresInMs ?? 3_600_000)).toISOString(), checksum_algorithm: null,
+      part_size_bytes: script.inParts === true ? 3 : null,
+      part_count: script.inParts === true ? 4 : null,
+      expires_at: new Date(NOW_MS + (script.expiresInMs ?? 3_600_000)).toISOString(),
+      checksum_algorithm: "CRC64NVME",
     },
   });
   const run = (options: Partial<UploadOptions> = {}) =>
@@ -82,10 +113,11 @@ function world(script: Script = {}) {
       resume: null,
       signal: new AbortController().signal,
       onEvent: (event) => events.push(event),
+      memory,
       ports,
       ...options,
     });
-  return { calls, keys, puts, delaysMs, events, run, goOffline: () => (isOnline = false) };
+  return { calls, keys, puts, delaysMs, events, said, remembered, run, goOffline: () => (isOnline = false) };
 }
 
 /** Ports are asynchronous: what they throw arrives as a rejection. */
@@ -115,6 +147,7 @@ function refusal(status: number, code: string, more: { retryAfterSeconds?: numbe
 }
 
 const cut = new NetworkProblem("cut");
+const WHOLE_CRC64 = checksumText("CRC64NVME", await checksumOf("CRC64NVME", file));
 
 describe("an upload that goes well", () => {
   it("announces, sends with exactly the named headers, and completes", async () => {
@@ -122,7 +155,27 @@ describe("an upload that goes well", () => {
     await expect(run()).resolves.toEqual({ videoId: 7, enqueue: "sent" });
     expect(calls).toEqual(["init", "put", "complete"]);
     expect(puts[0]?.headers).toEqual({ "Content-Type": "video/mp4", "If-None-Match": "*" });
-    expect(events.map(({ type }) => type)).toEqual(["sending_started", "bytes_sent", "all_sent", "accepted"]);
+    expect(events.map(({ type }) => type)).toEqual(["sending_started", "all_sent", "accepted"]);
+  });
+
+  it("is remembered from its first moment until it is accepted", async () => {
+    const { remembered, run } = world();
+    await run();
+    expect(remembered).toEqual(["begin 7", "forget 7"]);
+  });
+
+  it("tells the checksums of a small file before a byte is sent", async () => {
+    const { said, run } = world();
+    await run();
+    expect(said.init[0]).toMatchObject({ checksum_crc64nvme: WHOLE_CRC64, checksum_crc32: "poTHxg==" });
+  });
+
+  it("goes in parts where the server says so, and gives their joint checksum to complete", async () => {
+    const { calls, puts, said, run } = world({ inParts: true });
+    await run();
+    expect(puts.map(({ url }) => url).sort()).toEqual(["part-1", "part-2", "part-3", "part-4"]);
+    expect(calls.at(-1)).toBe("complete");
+    expect(said.complete).toEqual([{ checksum_crc64nvme: WHOLE_CRC64, checksum_crc32: "" }]);
   });
 });
 
@@ -213,6 +266,28 @@ describe("sending", () => {
     expect(calls).toEqual(["init"]);
   });
 
+  it("does not wait for a quota that is used up", async () => {
+    const { calls, run } = world({ init: [refusal(429, "quota_exceeded")] });
+    await expect(run()).rejects.toMatchObject({ facts: { code: "quota_exceeded" } });
+    expect(calls).toEqual(["init"]);
+  });
+
+  it("goes on after an outage of any length", async () => {
+    const { calls, delaysMs, run } = world({ put: [...Array<Error>(200).fill(cut), "ok"] });
+    await run();
+    expect(calls.filter((call) => call === "put")).toHaveLength(201);
+    expect(Math.max(...delaysMs)).toBe(30_000);
+  });
+
+  it("sends damaged bytes again, and stops when they are refused for ever", async () => {
+    const once = world({ put: [new StorageProblem(400), "ok"] });
+    await once.run();
+    expect(once.calls).toEqual(["init", "put", "refresh", "put", "complete"]);
+    const always = world({ put: [new StorageProblem(400)] });
+    await expect(always.run()).rejects.toMatchObject({ status: 400 });
+    expect(always.calls.filter((call) => call === "put")).toHaveLength(4);
+  });
+
   it("announces once: repetitions of init carry the same key", async () => {
     const { keys, run } = world({ init: [cut, "ok"] });
     await run();
@@ -228,28 +303,49 @@ describe("sending", () => {
   });
 });
 
+const LEFT: ResumePoint = { videoId: 7, sent: false, storedBytes: 0 };
+
 describe("a resumed upload", () => {
+  it("is found again when the same file is chosen as if it were fresh", async () => {
+    const { calls, run } = world({ known: LEFT });
+    await run();
+    expect(calls).toEqual(["refresh", "put", "complete"]);
+  });
+
+  it("waits while another tab is at it, and says so", async () => {
+    const { events, run } = world({ isHeld: true });
+    await run({ resume: LEFT });
+    expect(events.map(({ type }) => type).slice(0, 2)).toEqual(["held_elsewhere", "taken_over"]);
+  });
+
+  it("stops and is forgotten when its video was deleted", async () => {
+    const { calls, remembered, run } = world({ refresh: [refusal(404, "not_found")] });
+    await expect(run({ resume: LEFT })).rejects.toMatchObject({ facts: { status: 404 } });
+    expect(calls).toEqual(["refresh"]);
+    expect(remembered).toEqual(["forget 7"]);
+  });
+
   it("continues its video with a fresh URL and announces nothing", async () => {
     const { calls, run } = world();
-    await run({ resume: { videoId: 7, sent: false } });
+    await run({ resume: LEFT });
     expect(calls).toEqual(["refresh", "put", "complete"]);
   });
 
   it("only completes when all bytes had arrived", async () => {
     const { calls, run } = world();
-    await run({ resume: { videoId: 7, sent: true } });
+    await run({ resume: { ...LEFT, sent: true } });
     expect(calls).toEqual(["complete"]);
   });
 
   it("is done when the server has finished it meanwhile", async () => {
     const { calls, run } = world({ refresh: [refusal(409, "invalid_status")] });
-    await expect(run({ resume: { videoId: 7, sent: false } })).resolves.toEqual({ videoId: 7, enqueue: "sent" });
+    await expect(run({ resume: LEFT })).resolves.toEqual({ videoId: 7, enqueue: "sent" });
     expect(calls).toEqual(["refresh"]);
   });
 
   it("becomes a new video when the old one's time has run out", async () => {
     const { calls, run } = world({ refresh: [refusal(410, "upload_expired")] });
-    await run({ resume: { videoId: 7, sent: false } });
+    await run({ resume: LEFT });
     expect(calls).toEqual(["refresh", "init", "put", "complete"]);
   });
 });
@@ -262,6 +358,15 @@ describe("what the page can say about a failure", () => {
       hint: "do this",
       retryable: false,
     });
+  });
+
+  it("starts over with a new video when the old one was deleted", () => {
+    expect(describeUploadFailure(refusal(404, "not_found"))).toEqual({ kind: "deleted", retryable: true });
+  });
+
+  it("knows a file that was moved or changed", () => {
+    expect(describeUploadFailure(new DOMException("gone", "NotFoundError")).kind).toBe("unreadable_file");
+    expect(describeUploadFailure(new DOMException("changed", "NotReadableError")).kind).toBe("unreadable_file");
   });
 
   it("offers a retry after the connection broke", () => {

@@ -1,17 +1,30 @@
-import { HttpProblem, NetworkProblem, asRecord, hasStatus, isHttpProblem } from "@/shared/api/problem";
-import type { CompletedUpload, UploadTicket } from "../api/types";
-import { sendParts } from "../upload/partSender";
-import { StorageProblem, type UploadPorts } from "../upload/ports";
-import { CALL_POLICY, QUEUE_POLICY, SEND_POLICY, decideRetry, isTransientStatus, type RetryPolicy } from "../upload/retryPolicy";
-import type { ResumePoint, UploadEvent, UploadProblem, WaitReason } from "../upload/uploadMachine";
+import { assertNever } from "@/shared/assertNever";
+import type { CompletedUpload, UploadTicket, WholeChecksums } from "../api/types";
+import { checksumText, type ChecksumAlgorithm } from "../upload/crc";
+import {
+  acceptedVideoId,
+  isExpiredUpload,
+  isMissingInStorage,
+  isOver,
+  isRefusedPut,
+  isSafeButNotQueued,
+  passingFailure,
+} from "../upload/failures";
+import { sendParts, type SendProgress } from "../upload/partSender";
+import { StorageProblem, type UploadMemory, type UploadPorts } from "../upload/ports";
+import { decideRetry } from "../upload/retryPolicy";
+import type { ResumePoint, UploadEvent } from "../upload/uploadMachine";
 
 export interface UploadOptions {
   title: string;
   session: string;
   /** Continue this upload instead of starting a new video. */
   resume: ResumePoint | null;
+  /** Nobody has seen that the file is the one that `resume` began with. */
+  isStranger?: boolean;
   signal: AbortSignal;
   onEvent: (event: UploadEvent) => void;
+  memory: UploadMemory;
   ports: UploadPorts;
 }
 
@@ -25,7 +38,11 @@ export interface UploadOutcome {
 const EXPIRY_MARGIN_MS = 30_000;
 // Storage said "acknowledged", the api said "not there": once more from the start, but not for ever.
 const MAX_ROUNDS = 3;
-const MAX_URL_REFRESHES = 3;
+const MAX_REFUSED_PUTS = 3;
+// The api's usual threshold: smaller files go with one PUT, and its URL binds what `init` said of the file.
+const HASHED_BEFORE_BYTES = 16 * 1024 * 1024;
+// A bar that moves more often is not seen to, and costs a phone its battery.
+const PROGRESS_EVERY_MS = 200;
 
 /**
  * Send a file to object storage and have the api accept it.
@@ -33,8 +50,8 @@ const MAX_URL_REFRESHES = 3;
  * Whatever happens to the PUT's last answer, `POST /api/v1/media/videos/${videoId}/upload/complete/` is always called
  * once the bytes are in storage, and repeated until it is answered: without it nobody would know of the upload.
  *
- * Resolves when the api has accepted the upload. Throws HttpProblem, StorageProblem, NetworkProblem, AbortError, or
- * the browser's own error when the file cannot be read any more.
+ * Resolves when the api has accepted the upload. Throws HttpProblem, StorageProblem, NetworkProblem, DifferentFile,
+ * AbortError, or the browser's own error when the file cannot be read any more.
  */
 export async function uploadFileToR2AndComplete(file: File, options: UploadOptions): Promise<UploadOutcome> {
   const upload = new RunningUpload(file, options);
@@ -47,6 +64,8 @@ class RunningUpload {
   #ticket: UploadTicket | null = null;
   #videoId: number | null;
   #sent: boolean;
+  #checksums = noChecksums;
+  #reportedAtMs = -Infinity;
 
   constructor(file: File, options: UploadOptions) {
     this.#file = file;
@@ -56,84 +75,138 @@ class RunningUpload {
   }
 
   async run(): Promise<UploadOutcome> {
+    try {
+      return await this.#rounds();
+    } catch (error) {
+      if (this.#videoId !== null && isOver(error)) await this.#options.memory.forget(this.#videoId);
+      throw error;
+    }
+  }
+
+  async #rounds(): Promise<UploadOutcome> {
     for (let round = 1; ; round += 1) {
       try {
-        const videoId = this.#sent && this.#videoId !== null ? this.#videoId : await this.#sendBytes();
-        return await this.#complete(videoId);
+        const videoId = (this.#videoId ??= await this.#begin());
+        return await this.#alone(videoId, () => this.#sendAndComplete(videoId));
       } catch (error) {
-        const accepted = alreadyAccepted(error, this.#videoId);
-        if (accepted !== null) return this.#accept(accepted);
-        if (round >= MAX_ROUNDS || !isMissingInStorage(error)) throw error;
+        const accepted = acceptedVideoId(error, this.#videoId);
+        if (accepted !== null) return await this.#accept({ videoId: accepted, enqueue: "sent" });
+        if (round >= MAX_ROUNDS) throw error;
+        if (isExpiredUpload(error)) await this.#startOver();
+        else if (!isMissingInStorage(error)) throw error;
         this.#sent = false;
       }
     }
   }
 
-  /** Make storage acknowledge every byte; return the video's id. */
-  async #sendBytes(): Promise<number> {
-    const ticket = await this.#freshTicket();
-    if (ticket.upload.strategy === "multipart") await this.#sendInParts(ticket);
-    else await this.#sendAtOnce(ticket);
-    this.#sent = true;
-    return ticket.video.id;
+  /** Find the upload that this file has begun already, or announce a new video. */
+  async #begin(): Promise<number> {
+    const { memory, ports } = this.#options;
+    const fingerprint = await ports.hashes.fingerprint(this.#file);
+    const known = await memory.find(fingerprint);
+    if (known !== null) return known.videoId;
+    this.#ticket = await this.#init();
+    const videoId = this.#ticket.video.id;
+    await memory.begin(videoId, fingerprint);
+    return videoId;
   }
 
-  async #sendInParts(ticket: UploadTicket): Promise<void> {
+  async #startOver(): Promise<void> {
+    if (this.#videoId !== null) await this.#options.memory.forget(this.#videoId);
+    this.#videoId = null;
+    this.#ticket = null;
+  }
+
+  #alone<T>(videoId: number, work: () => Promise<T>): Promise<T> {
     const { ports, signal } = this.#options;
-    const { part_size_bytes: partSizeBytes, part_count: partCount } = ticket.upload;
-    if (partSizeBytes === null || partCount === null) throw new Error("an upload in parts without a plan");
-    const videoId = ticket.video.id;
-    this.#emit({ type: "sending_started", videoId, atMs: ports.clock.nowMs() });
-    await sendParts(
-      this.#file,
-      { partSizeBytes, partCount },
+    let wasHeld = false;
+    return ports.locks.hold(
+      videoId,
+      () => {
+        if (wasHeld) this.#emit({ type: "taken_over" });
+        return work();
+      },
       {
-        transport: ports.transport,
-        storedParts: () => this.#withRetries(CALL_POLICY, "server", () => ports.api.storedParts(videoId, signal)),
-        sign: (numbers) =>
-          this.#withRetries(CALL_POLICY, "server", () => ports.api.signParts(videoId, numbers, signal)),
-        withRetries: (step) => this.#withRetries(SEND_POLICY, "storage", step),
-        onProgress: (sentBytes) => this.#emit({ type: "bytes_sent", sentBytes, atMs: ports.clock.nowMs() }),
         signal,
+        onHeld: () => {
+          wasHeld = true;
+          this.#emit({ type: "held_elsewhere", videoId });
+        },
       },
     );
   }
 
+  async #sendAndComplete(videoId: number): Promise<UploadOutcome> {
+    if (!this.#sent) {
+      this.#reportedAtMs = -Infinity;
+      const ticket = this.#ticket ?? (await this.#freshTicket(videoId));
+      if (ticket.upload.strategy === "multipart") await this.#sendInParts(ticket);
+      else await this.#sendAtOnce(ticket);
+      this.#sent = true;
+    }
+    return this.#complete(videoId);
+  }
+
+  async #sendInParts(ticket: UploadTicket): Promise<void> {
+    const { ports, signal } = this.#options;
+    const { part_size_bytes: partSizeBytes, part_count: partCount, checksum_algorithm: algorithm } = ticket.upload;
+    if (partSizeBytes === null || partCount === null) throw new Error("an upload in parts without a plan");
+    const videoId = ticket.video.id;
+    const checksum = await sendParts(
+      this.#file,
+      { partSizeBytes, partCount },
+      {
+        transport: ports.transport,
+        storedParts: () => this.#withRetries(() => ports.api.storedParts(videoId, signal)),
+        sign: (parts) => this.#withRetries(() => ports.api.signParts(videoId, parts, signal)),
+        checksums:
+          algorithm === null ? null : { algorithm, of: (blob) => ports.hashes.checksum(algorithm, blob) },
+        isPassing: (error) => passingFailure(error) !== null,
+        backOff: (error, setbacks) => this.#backOff(error, setbacks),
+        onProgress: (progress) => this.#report(videoId, progress),
+        nowMs: () => ports.clock.nowMs(),
+        signal,
+      },
+      { isStranger: this.#options.isStranger ?? false },
+    );
+    this.#checksums = wholeChecksums(algorithm, checksum);
+  }
+
   async #sendAtOnce(first: UploadTicket): Promise<void> {
-    let refreshes = 0;
+    const { transport } = this.#options.ports;
+    const videoId = first.video.id;
+    this.#report(videoId, { sentBytes: 0, storedBytes: 0 });
+    let refusals = 0;
     let next: UploadTicket | null = first;
-    await this.#withRetries(SEND_POLICY, "storage", async () => {
-      const ticket = next ?? (await this.#freshTicket());
+    await this.#withRetries(async () => {
+      const ticket = next ?? (await this.#freshTicket(videoId));
       next = null;
-      const { clock, transport } = this.#options.ports;
       if (ticket.upload_url === null) throw new Error("an upload in one PUT without a URL");
-      this.#emit({ type: "sending_started", videoId: ticket.video.id, atMs: clock.nowMs() });
       try {
         await transport.put({
           url: ticket.upload_url,
           headers: ticket.upload.headers,
           body: this.#file,
           signal: this.#options.signal,
-          onProgress: (sentBytes) => this.#emit({ type: "bytes_sent", sentBytes, atMs: clock.nowMs() }),
+          onProgress: (sentBytes) => this.#report(videoId, { sentBytes, storedBytes: 0 }),
         });
       } catch (error) {
         // 412: the URL says If-None-Match, and an earlier attempt did arrive; only its answer was lost.
         if (error instanceof StorageProblem && error.status === 412) return;
-        if (isRefusedSignature(error) && refreshes < MAX_URL_REFRESHES) {
-          refreshes += 1;
-          this.#ticket = null;
-          throw new RetryAtOnce();
-        }
-        throw error;
+        if (!isRefusedPut(error) || refusals >= MAX_REFUSED_PUTS) throw error;
+        refusals += 1;
+        this.#ticket = null;
+        throw new RetryAtOnce();
       }
     });
   }
 
   /** A ticket whose URL is still good: from `init` for a new video, from `refresh-url` for a known one. */
-  async #freshTicket(): Promise<UploadTicket> {
-    if (this.#ticket !== null && !this.#isExpiring(this.#ticket)) return this.#ticket;
-    this.#ticket = this.#videoId === null ? await this.#init() : await this.#refresh(this.#videoId);
-    this.#videoId = this.#ticket.video.id;
+  async #freshTicket(videoId: number): Promise<UploadTicket> {
+    const { ports, signal } = this.#options;
+    if (this.#ticket === null || this.#isExpiring(this.#ticket)) {
+      this.#ticket = await this.#withRetries(() => ports.api.refreshUrl(videoId, signal));
+    }
     return this.#ticket;
   }
 
@@ -141,7 +214,7 @@ class RunningUpload {
     return Date.parse(ticket.upload.expires_at) - this.#options.ports.clock.nowMs() < EXPIRY_MARGIN_MS;
   }
 
-  #init(): Promise<UploadTicket> {
+  async #init(): Promise<UploadTicket> {
     const { ports, signal, title, session } = this.#options;
     const idempotencyKey = ports.newIdempotencyKey();
     const body = {
@@ -151,22 +224,19 @@ class RunningUpload {
       size_bytes: this.#file.size,
       // Empty for types that the browser does not know (.mkv); the server then goes by the extension.
       content_type: this.#file.type,
-      // Reading a whole lecture before its first byte is sent would cost minutes; storage checks lengths.
-      checksum_crc64nvme: "",
-      checksum_crc32: "",
+      // Of a file in parts every part has its own, and the whole follows from them.
+      ...(this.#file.size < HASHED_BEFORE_BYTES ? await this.#checksumsOfSmallFile() : noChecksums),
     };
-    return this.#withRetries(CALL_POLICY, "server", () => ports.api.init(body, { signal, idempotencyKey }));
+    return this.#withRetries(() => ports.api.init(body, { signal, idempotencyKey }));
   }
 
-  async #refresh(videoId: number): Promise<UploadTicket> {
-    const { ports, signal } = this.#options;
-    try {
-      return await this.#withRetries(CALL_POLICY, "server", () => ports.api.refreshUrl(videoId, signal));
-    } catch (error) {
-      // Deleted meanwhile, or past its deadline: the file becomes a new video.
-      if (hasStatus(error, 404) || isHttpProblem(error, "upload_expired")) return this.#init();
-      throw error;
-    }
+  /** Which of them storage can check is known only when the server has answered. */
+  async #checksumsOfSmallFile(): Promise<WholeChecksums> {
+    const { hashes } = this.#options.ports;
+    return {
+      checksum_crc64nvme: checksumText("CRC64NVME", await hashes.checksum("CRC64NVME", this.#file)),
+      checksum_crc32: checksumText("CRC32", await hashes.checksum("CRC32", this.#file)),
+    };
   }
 
   async #complete(videoId: number): Promise<UploadOutcome> {
@@ -174,10 +244,10 @@ class RunningUpload {
     const idempotencyKey = ports.newIdempotencyKey();
     this.#emit({ type: "all_sent", videoId });
     try {
-      const answer: CompletedUpload = await this.#withRetries(CALL_POLICY, "server", () =>
-        ports.api.complete(videoId, { signal, idempotencyKey }),
+      const answer: CompletedUpload = await this.#withRetries(() =>
+        ports.api.complete(videoId, this.#checksums, { signal, idempotencyKey }),
       );
-      return this.#accept({ videoId: answer.video.id, enqueue: "sent" });
+      return await this.#accept({ videoId: answer.video.id, enqueue: "sent" });
     } catch (error) {
       // The last answer was still "stored, but the queue is down": the server goes on by itself from here.
       if (isSafeButNotQueued(error)) return this.#accept({ videoId, enqueue: "pending" });
@@ -185,36 +255,48 @@ class RunningUpload {
     }
   }
 
-  #accept(outcome: UploadOutcome): UploadOutcome {
+  async #accept(outcome: UploadOutcome): Promise<UploadOutcome> {
+    await this.#options.memory.forget(outcome.videoId);
     this.#emit({ type: "accepted", videoId: outcome.videoId });
     return outcome;
   }
 
-  /** Repeat `step` while its failure is of the passing kind and the policy allows. */
-  async #withRetries<T>(policy: RetryPolicy, reason: WaitReason, step: () => Promise<T>): Promise<T> {
-    const { clock, connection } = this.#options.ports;
-    const { signal } = this.#options;
-    for (let attempt = 1; ; ) {
+  /** Repeat `step` while its failure is of the passing kind and its policy allows. */
+  async #withRetries<T>(step: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
       try {
         return await step();
       } catch (error) {
         if (error instanceof RetryAtOnce) continue;
-        const passing = passingFailure(error);
-        if (passing === null || signal.aborted) throw error;
-        if (!connection.isOnline()) {
-          // Without a network nothing was tried, so nothing is counted.
-          this.#emit({ type: "waiting", reason: "offline" });
-          await connection.waitUntilOnline(signal);
-          continue;
-        }
-        const limits = isSafeButNotQueued(error) ? QUEUE_POLICY : policy;
-        const decision = decideRetry(limits, attempt, { ...passing, random: clock.random() });
-        if (decision.kind === "give_up") throw error;
-        this.#emit({ type: "waiting", reason: isSafeButNotQueued(error) ? "queue" : reason });
-        await clock.sleep(decision.delayMs, signal);
-        attempt += 1;
+        await this.#backOff(error, attempt);
       }
     }
+  }
+
+  /** Wait until it makes sense to try again after the `attempt`-th failure in a row; throw it when it does not. */
+  async #backOff(error: unknown, attempt: number): Promise<void> {
+    const { ports, signal } = this.#options;
+    const passing = passingFailure(error);
+    if (passing === null || signal.aborted) throw error;
+    if (!ports.connection.isOnline()) {
+      this.#emit({ type: "waiting", reason: "offline" });
+      await ports.connection.waitUntilOnline(signal);
+      return;
+    }
+    const { policy, reason, retryAfterSeconds } = passing;
+    const decision = decideRetry(policy, attempt, { retryAfterSeconds, random: ports.clock.random() });
+    if (decision.kind === "give_up") throw error;
+    this.#emit({ type: "waiting", reason });
+    await ports.clock.sleep(decision.delayMs, signal);
+  }
+
+  #report(videoId: number, { sentBytes, storedBytes }: SendProgress): void {
+    const atMs = this.#options.ports.clock.nowMs();
+    if (this.#reportedAtMs === -Infinity) this.#emit({ type: "sending_started", videoId, storedBytes, atMs });
+    else if (atMs - this.#reportedAtMs < PROGRESS_EVERY_MS) return;
+    else this.#emit({ type: "bytes_sent", sentBytes, storedBytes, atMs });
+    this.#reportedAtMs = atMs;
+    this.#options.memory.progress(videoId, storedBytes);
   }
 
   #emit(event: UploadEvent): void {
@@ -225,50 +307,17 @@ class RunningUpload {
 /** The step can be repeated with what it has just learnt. */
 class RetryAtOnce extends Error {}
 
-// The same call is still being answered, or storage could not be read just now.
-const PASSING_CONFLICTS: ReadonlySet<string> = new Set(["idempotency_in_progress", "presigned_get_failed"]);
+const noChecksums: WholeChecksums = { checksum_crc64nvme: "", checksum_crc32: "" };
 
-function passingFailure(error: unknown): { retryAfterSeconds: number | null } | null {
-  if (error instanceof NetworkProblem) return { retryAfterSeconds: null };
-  if (error instanceof StorageProblem) return isTransientStatus(error.status) ? { retryAfterSeconds: null } : null;
-  if (error instanceof HttpProblem) {
-    const { status, code, retryAfterSeconds } = error.facts;
-    return isTransientStatus(status) || PASSING_CONFLICTS.has(code) ? { retryAfterSeconds } : null;
+function wholeChecksums(algorithm: ChecksumAlgorithm | null, checksum: bigint | null): WholeChecksums {
+  if (algorithm === null || checksum === null) return noChecksums;
+  const text = checksumText(algorithm, checksum);
+  switch (algorithm) {
+    case "CRC64NVME":
+      return { ...noChecksums, checksum_crc64nvme: text };
+    case "CRC32":
+      return { ...noChecksums, checksum_crc32: text };
+    default:
+      return assertNever(algorithm);
   }
-  return null;
-}
-
-/** 503 `VIDEO_UPLOAD_ENQUEUE_FAILED`: the upload and its job are stored, the queue did not take the message in time. */
-function isSafeButNotQueued(error: unknown): boolean {
-  return isHttpProblem(error, "VIDEO_UPLOAD_ENQUEUE_FAILED");
-}
-
-function isRefusedSignature(error: unknown): boolean {
-  return error instanceof StorageProblem && (error.status === 401 || error.status === 403);
-}
-
-/** 409 `invalid_status`: someone (an earlier call, the server itself) has accepted the upload. That is done. */
-function alreadyAccepted(error: unknown, videoId: number | null): UploadOutcome | null {
-  if (videoId === null || !isHttpProblem(error, "invalid_status")) return null;
-  const id = asRecord(asRecord(error.facts.body)["video"])["id"];
-  return { videoId: typeof id === "number" ? id : videoId, enqueue: "sent" };
-}
-
-function isMissingInStorage(error: unknown): boolean {
-  return isHttpProblem(error, "upload_incomplete", "source_not_found_or_empty");
-}
-
-/** Turn whatever stopped an upload into what the page can say about it. */
-export function describeUploadFailure(error: unknown): UploadProblem {
-  if (error instanceof HttpProblem) {
-    const { code, detail, hint, requestId, status } = error.facts;
-    const retryable = status === 401 || status === 409 || isTransientStatus(status);
-    return { kind: "refused", code, detail, hint, requestId, retryable };
-  }
-  if (error instanceof NetworkProblem) return { kind: "network", retryable: true };
-  if (error instanceof StorageProblem) return { kind: "storage", status: error.status, retryable: true };
-  if (error instanceof DOMException && error.name.startsWith("NotReadable")) {
-    return { kind: "unreadable_file", retryable: false };
-  }
-  return { kind: "unexpected", message: error instanceof Error ? error.message : String(error), retryable: true };
 }
