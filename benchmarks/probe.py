@@ -22,7 +22,7 @@ from typing import BinaryIO
 
 from benchmarks.range_server import RangeServer
 from libs.media.binaries import find_binary
-from libs.media.ffprobe import FfprobeProber, MediaLimits, MediaRejected
+from libs.media.ffprobe import QUICK_INDEX_BYTES, FfprobeProber, MediaLimits, MediaRejected, ProbeTooLarge
 
 MB = 1_000_000
 ROUNDS = 3
@@ -59,7 +59,7 @@ KINDS = (
 
 def main() -> None:
     options = _options()
-    prober = FfprobeProber(ffprobe_path=None, limits=MediaLimits())
+    prober = FfprobeProber(ffprobe_path=None, limits=MediaLimits(), largest_index_bytes=QUICK_INDEX_BYTES)
     print(f"{'container':<22}{'size':>9}{'time':>10}{'requests':>10}{'fetched':>12}  verdict")
     with tempfile.TemporaryDirectory() as folder:
         for name, path, size_mb in _files(Path(folder), options.sizes_mb):
@@ -88,6 +88,8 @@ def _verdict(prober: FfprobeProber, url: str) -> str:
         facts = prober.probe(url=url, timeout_seconds=LIMIT_SECONDS)
     except MediaRejected as rejection:
         return rejection.cause_code
+    except ProbeTooLarge:
+        return "deferred"
     return f"{facts.duration_seconds if facts.duration_seconds is None else round(facts.duration_seconds, 1)} s"
 
 

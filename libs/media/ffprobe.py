@@ -1,19 +1,22 @@
 """Reading a container's facts from a URL, with a hostile file in mind."""
 
 import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import certifi
 
 from .binaries import find_binary
 from .facts import MediaFacts, MediaLimits, MediaRejected, facts_from, judge
-from .http_source import HttpSource, SourceChanged, SourceGone, SourceUnreadable
+from .http_source import HttpSource, NotFetched, SourceChanged, SourceGone, SourceUnreadable
 from .key_frames import KeyFrameIndex
 from .matroska_index import read_cues
 from .mp4_index import read_key_frames
 from .process import ProcessDeadlinePassed, ProcessLimits, ProcessResult, Watch, run_process
-from .sniff import SNIFF_BYTES, Signature, is_fragmented, signature_of
+from .sniff import SNIFF_BYTES, IndexSketch, Signature, signature_of, sketch_index
 
 __all__ = [
     "FfprobeProber",
@@ -22,6 +25,7 @@ __all__ = [
     "MediaRejected",
     "ProbeCrashed",
     "ProbeTimeout",
+    "ProbeTooLarge",
     "SourceChanged",
     "SourceGone",
     "SourceUnreadable",
@@ -34,6 +38,8 @@ PROTOCOL_WHITELIST = "http,https,tcp,tls"
 # 16,384 x 16,384 and larger is refused before memory is asked for.
 MAX_PIXELS = 64_000_000
 READ_TIMEOUT_SECONDS = 15
+# With 16 MiB to fetch at most: beside the index ffprobe has fetched 2 MB, of any container and size.
+QUICK_INDEX_BYTES = 13 * 1024**2
 
 _LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1)
 _HTTP_FAILURES = (
@@ -53,6 +59,10 @@ _BLAMES = (
 
 class ProbeTimeout(Exception):
     """ffprobe did not finish in time. Nothing is known of the file."""
+
+
+class ProbeTooLarge(Exception):
+    """More than may be fetched would be needed. Nothing is known of the file."""
 
 
 class ProbeCrashed(Exception):
@@ -77,10 +87,16 @@ def input_options(*, url: str, if_match_etag: str | None) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FfprobeProber:
-    """Probes in a killable, limited process of its own."""
+    """
+    Probes in a killable, limited process of its own.
+
+    Args:
+        largest_index_bytes: ffprobe reads the index of an MP4 whole, and little else. 4.3 MB an hour are usual.
+    """
 
     ffprobe_path: str | None
     limits: MediaLimits
+    largest_index_bytes: int | None = None
 
     def probe(self, *, url: str, timeout_seconds: float, if_match_etag: str | None = None) -> MediaFacts:
         """
@@ -89,6 +105,7 @@ class FfprobeProber:
         Raises:
             MediaRejected: It can never be played here; carries the cause code.
             ProbeTimeout: Not known within the time.
+            ProbeTooLarge: More would have to be fetched than may be.
             ProbeCrashed: ffprobe failed in a way that says nothing of the file.
             SourceUnreadable: Storage failed; `SourceChanged` and `SourceGone` say more.
         """
@@ -96,9 +113,16 @@ class FfprobeProber:
         head = source.read(0, SNIFF_BYTES)
         signature = signature_of(head)
         _refuse_what_is_no_media(signature, head)
-        fragmented = signature is Signature.ISO_BMFF and is_fragmented(source.read, size_bytes=source.size_bytes)
-        report = self._run(url, timeout_seconds=timeout_seconds, if_match_etag=if_match_etag, fragmented=fragmented)
-        return judge(facts_from(report, fragmented=fragmented), limits=self.limits)
+        run = _Run(prober=self, url=url, timeout_seconds=timeout_seconds, if_match_etag=if_match_etag)
+        if signature is not Signature.ISO_BMFF:
+            return judge(facts_from(run.report(), fragmented=False), limits=self.limits)
+        try:
+            index = sketch_index(source.known, size_bytes=source.size_bytes)
+        except NotFetched:
+            return self._probe_ahead(run, source)
+        self.require_small(index)
+        report = run.report(fragmented=index.is_fragmented)
+        return judge(facts_from(report, fragmented=index.is_fragmented), limits=self.limits)
 
     def key_frames(self, *, url: str, timeout_seconds: float, if_match_etag: str | None = None) -> KeyFrameIndex | None:
         """
@@ -112,18 +136,53 @@ class FfprobeProber:
         read_index = {Signature.ISO_BMFF: read_key_frames, Signature.MATROSKA: read_cues}.get(signature)
         return read_index(source.read, size_bytes=source.size_bytes) if read_index is not None else None
 
-    def _run(self, url: str, *, timeout_seconds: float, if_match_etag: str | None, fragmented: bool) -> dict[str, Any]:
+    def require_small(self, index: IndexSketch) -> None:
+        """
+        Let an index pass that may be read whole.
+
+        Raises:
+            ProbeTooLarge: It may not.
+        """
+        if self.largest_index_bytes is not None and index.index_bytes > self.largest_index_bytes:
+            raise ProbeTooLarge(f"an index of {index.index_bytes} bytes")
+
+    def _probe_ahead(self, run: "_Run", source: HttpSource) -> MediaFacts:
+        """Probe while the boxes are still being walked, which takes as many round trips as ffprobe takes to start."""
+        stop = Event()
+        with ThreadPoolExecutor(1) as pool:
+            ahead = pool.submit(run.report, should_stop=stop.is_set)
+            try:
+                index = sketch_index(source.read, size_bytes=source.size_bytes)
+                self.require_small(index)
+                if not index.is_fragmented:
+                    return judge(facts_from(ahead.result(), fragmented=False), limits=self.limits)
+            finally:
+                stop.set()
+        return judge(facts_from(run.report(fragmented=True), fragmented=True), limits=self.limits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """One URL before ffprobe."""
+
+    prober: FfprobeProber
+    url: str
+    timeout_seconds: float
+    if_match_etag: str | None
+
+    def report(self, *, fragmented: bool = False, should_stop: Callable[[], bool] | None = None) -> dict[str, Any]:
         argv = [
-            find_binary("ffprobe", configured=self.ffprobe_path),
+            find_binary("ffprobe", configured=self.prober.ffprobe_path),
             "-v", "error", "-hide_banner",
-            *input_options(url=url, if_match_etag=if_match_etag),
+            *input_options(url=self.url, if_match_etag=self.if_match_etag),
             # Without this ffprobe seeks through all fragments of an hour: 276 MB.
             *(["-seekable", "0"] if fragmented else []),
             "-show_format", "-show_streams", "-of", "json",
-            "-i", url,
+            "-i", self.url,
         ]  # fmt: skip
+        watch = Watch(deadline_seconds=self.timeout_seconds, should_stop=should_stop)
         try:
-            result = run_process(argv, limits=_LIMITS, watch=Watch(deadline_seconds=timeout_seconds))
+            result = run_process(argv, limits=_LIMITS, watch=watch)
         except ProcessDeadlinePassed as error:
             raise ProbeTimeout(str(error)) from error
         except OSError as error:

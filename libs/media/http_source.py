@@ -20,6 +20,10 @@ class SourceGone(SourceUnreadable):
     """The object is not there any more (404)."""
 
 
+class NotFetched(Exception):
+    """These bytes are not here yet."""
+
+
 class HttpSource:
     """
     An object behind a presigned URL.
@@ -44,10 +48,22 @@ class HttpSource:
         """
         if length > READ_AHEAD_BYTES:
             return self._fetch(offset, length)
+        try:
+            return self.known(offset, length)
+        except NotFetched:
+            self._ahead, self._ahead_offset = self._fetch(offset, READ_AHEAD_BYTES), offset
+            return self._ahead[:length]
+
+    def known(self, offset: int, length: int) -> bytes:
+        """
+        Return bytes that an earlier read has brought along.
+
+        Raises:
+            NotFetched: They would have to be fetched.
+        """
         start = offset - self._ahead_offset
-        is_known = start >= 0 and start + length <= len(self._ahead)
-        if not is_known:
-            self._ahead, self._ahead_offset, start = self._fetch(offset, READ_AHEAD_BYTES), offset, 0
+        if start < 0 or start + length > len(self._ahead):
+            raise NotFetched
         return self._ahead[start : start + length]
 
     def _fetch(self, offset: int, length: int) -> bytes:

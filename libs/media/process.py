@@ -157,8 +157,9 @@ class _Output:
 
     def join(self, *, timeout_seconds: float) -> None:
         """Wait until what is left in the pipes of a dead program has been read and handled."""
+        deadline = time.monotonic() + timeout_seconds
         for thread in self._threads:
-            thread.join(timeout=timeout_seconds)
+            thread.join(timeout=max(0.0, deadline - time.monotonic()))
 
     @property
     def is_open(self) -> bool:
@@ -218,8 +219,10 @@ def _wait(process: subprocess.Popen[bytes], *, watch: Watch, output: _Output) ->
 
 
 def _has_ended(process: subprocess.Popen[bytes], output: _Output) -> bool:
+    # A program's pipes end with it, and that is noticed at once; a wait with a timeout looks only now and then.
+    output.join(timeout_seconds=_POLL_SECONDS)
     try:
-        process.wait(timeout=_POLL_SECONDS)
+        process.wait(timeout=0 if output.is_open else _POLL_SECONDS)
     except subprocess.TimeoutExpired:
         return False
     # Whatever it has started holds its pipes open.

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 SNIFF_BYTES = 4096
@@ -46,11 +47,19 @@ def signature_of(head: bytes) -> Signature:
     return _transport_stream(head)
 
 
-def is_fragmented(read: ReadRange, *, size_bytes: int, longest_walk: int = 64) -> bool:
-    """
-    Walk the top-level boxes of an ISO base media file and tell whether it is fragmented.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSketch:
+    """Where reading an ISO base media file will lead: through fragments, or through an index of so many bytes."""
 
-    ffprobe reads a fragmented file whole, so whoever probes one over HTTP must know first. Only headers are read.
+    is_fragmented: bool = False
+    index_bytes: int = 0
+
+
+def sketch_index(read: ReadRange, *, size_bytes: int, longest_walk: int = 64) -> IndexSketch:
+    """
+    Walk the top-level boxes of an ISO base media file. Only headers are read.
+
+    ffprobe reads a fragmented file whole, and an index whole, so whoever probes one over HTTP must know first.
 
     Source:
         ISO/IEC 14496-12, section 4.2 (box header) and 8.8.1 (mvex).
@@ -59,18 +68,18 @@ def is_fragmented(read: ReadRange, *, size_bytes: int, longest_walk: int = 64) -
     for _ in range(longest_walk):
         header = read(offset, 16)
         if len(header) < 8:
-            return False
+            break
         size, kind = struct.unpack(">I4s", header[:8])
         if size == 1 and len(header) == 16:
             size = struct.unpack(">Q", header[8:16])[0]
         if kind == b"moof":
-            return True
+            return IndexSketch(is_fragmented=True)
         if kind == b"moov" and offset + size <= size_bytes:
-            return b"mvex" in _child_kinds(read, offset, size)
+            return IndexSketch(is_fragmented=b"mvex" in _child_kinds(read, offset, size), index_bytes=size)
         if size < 8 or offset + size >= size_bytes:
-            return False
+            break
         offset += size
-    return False
+    return IndexSketch()
 
 
 def _child_kinds(read: ReadRange, offset: int, size: int) -> set[bytes]:

@@ -3,12 +3,13 @@
 import socket
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from libs.media.facts import MediaFacts, MediaLimits, MediaRejected
-from libs.media.ffprobe import FfprobeProber, ProbeCrashed, ProbeTimeout, SourceGone, SourceUnreadable
+from libs.media.ffprobe import FfprobeProber, ProbeCrashed, ProbeTimeout, ProbeTooLarge, SourceGone, SourceUnreadable
 from tests.support.canary import listening_canary
 from tests.support.media import clip, moving_picture, run_ffmpeg
 from tests.support.media_server import serving
@@ -112,3 +113,25 @@ def test_a_fragmented_file_is_not_read_whole(tmp_path: Path) -> None:
     assert facts.fragmented
     assert len(media.body) > 8_000_000
     assert media.bytes_sent < len(media.body) / 2
+
+
+def test_fragments_that_show_late_are_not_read_whole_either(tmp_path: Path) -> None:
+    """Then ffprobe has been started already, and is started again."""
+    content = clip("fragmented").read_bytes()
+    padding = 100_000
+    at = int.from_bytes(content[:4], "big")
+    late = content[:at] + padding.to_bytes(4, "big") + b"free" + bytes(padding - 8) + content[at:]
+    with serving(late) as media:
+        facts = prober_of().probe(url=media.url, timeout_seconds=TIMEOUT_SECONDS)
+    assert (facts.fragmented, facts.duration_seconds) == (True, None)
+    assert facts.video is not None
+
+
+@pytest.mark.parametrize("name", ["small", "moov_first"])
+def test_an_index_that_is_larger_than_may_be_fetched_is_left_to_the_worker(name: str) -> None:
+    """To everybody else: one very long lecture does not hold the api's line to storage."""
+    content = clip(name).read_bytes()
+    prober = replace(prober_of(), largest_index_bytes=1000)
+    with serving(content) as media, pytest.raises(ProbeTooLarge):
+        prober.probe(url=media.url, timeout_seconds=TIMEOUT_SECONDS)
+    assert prober_of().largest_index_bytes is None

@@ -13,7 +13,7 @@ from apps.support.video.services.verification import (
     Verified,
     verify_source,
 )
-from libs.media.ffprobe import MediaFacts, ProbeTimeout
+from libs.media.ffprobe import MediaFacts, ProbeCrashed, ProbeTimeout, ProbeTooLarge
 from tests.support.videos import FACTS, Pipeline, StubProber
 
 
@@ -71,6 +71,13 @@ def test_an_upload_that_finds_no_slot_is_verified_by_the_worker() -> None:
         running.result(timeout=20)
     assert job.state == "QUEUED"
     assert (pipeline.upload_of(video).verified, pipeline.upload_of(video).media_facts) == (False, {})
+
+
+@pytest.mark.parametrize("doubt", [ProbeBusy(), ProbeTimeout("8 s"), ProbeTooLarge("20 MB"), ProbeCrashed("signal 9")])
+@pytest.mark.django_db
+def test_a_doubt_is_no_refusal(doubt: Exception) -> None:
+    found = verify_source(url="u", etag="e", prober=StubProber(answer=doubt), video_id=1, longest_seconds=1.0)
+    assert isinstance(found, Deferred)
 
 
 @pytest.mark.parametrize(("longest_seconds", "verdict"), [(12.5, Verified), (12.4, Refused)])

@@ -1,11 +1,12 @@
 """The composition root: settings become adapters here, and nowhere else."""
 
+from dataclasses import replace
 from functools import cache
 
 from django.conf import settings
 
 from libs.clock import Clock, SystemClock
-from libs.media.ffprobe import FfprobeProber, MediaLimits
+from libs.media.ffprobe import QUICK_INDEX_BYTES, FfprobeProber, MediaLimits
 from libs.queue.client import SQSQueueClient
 from libs.s3_client.client import S3Storage
 
@@ -60,8 +61,9 @@ def prober() -> FfprobeProber:
 
 @cache
 def request_prober() -> BoundedProber:
-    """Return the prober of the request path: at most `VIDEO_PROBE_CONCURRENCY` at a time in this process."""
-    return BoundedProber(prober(), most_at_a_time=settings.VIDEO_PROBE_CONCURRENCY)
+    """Return the prober of the request path: a few at a time, and none that would fetch more than 16 MiB."""
+    quick = replace(prober(), largest_index_bytes=QUICK_INDEX_BYTES)
+    return BoundedProber(quick, most_at_a_time=settings.VIDEO_PROBE_CONCURRENCY)
 
 
 @cache

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from libs.db.guards import assert_no_transaction
 from libs.media.facts import require_length
-from libs.media.ffprobe import MediaFacts, MediaRejected, ProbeCrashed, ProbeTimeout, SourceUnreadable
+from libs.media.ffprobe import MediaFacts, MediaRejected, ProbeCrashed, ProbeTimeout, ProbeTooLarge, SourceUnreadable
 
 log = structlog.get_logger(__name__)
 
@@ -89,7 +89,7 @@ def verify_source(
         require_length(facts.duration_seconds, longest_seconds=longest_seconds)
     except MediaRejected as rejection:
         return Refused(cause_code=rejection.cause_code, detail=rejection.detail)
-    except (ProbeBusy, ProbeTimeout, ProbeCrashed, SourceUnreadable) as doubt:
+    except (ProbeBusy, ProbeTimeout, ProbeTooLarge, ProbeCrashed, SourceUnreadable) as doubt:
         log.warning("verification_deferred", video_id=video_id, reason=repr(doubt))
         return Deferred()
     return Verified(facts=asdict(facts))
