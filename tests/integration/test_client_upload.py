@@ -33,6 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SIZE_BYTES = 34 * MIB
 PARTS = 5
+ADDRESS = ["upload", "--url", "nonsense", "a.mp4"]
 CLIENT = Path(__file__).resolve().parents[2] / "clients" / "python" / "src"
 
 
@@ -273,6 +274,22 @@ class TestRefusals:
         assert rows[0]["error"]["hint"]
         assert rows[1]["status"] == "UPLOADED"
 
+    @pytest.mark.parametrize(("spoken", "word"), [("ko_KR.UTF-8", "재생"), ("en_US.UTF-8", "played"), ("", "played")])
+    def test_it_says_so_in_the_persons_language(
+        self,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        spoken: str,
+        word: str,
+    ) -> None:
+        monkeypatch.delenv("LC_ALL", raising=False)
+        monkeypatch.delenv("LC_MESSAGES", raising=False)
+        monkeypatch.setenv("LANG", spoken)
+        code, rows = run(capsys, small(tmp_path, sound_only()))
+        assert code == ExitCode.REFUSED
+        assert word in rows[0]["error"]["detail"]
+
     @pytest.mark.parametrize("key", ["", "avk_unknown0_" + "x" * 43, "한글"])
     def test_without_a_good_key_nothing_is_tried(
         self, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, key: str
@@ -324,7 +341,7 @@ class TestRefusals:
         assert only_upload().state == "PENDING"
 
     def test_a_usage_error_is_status_2(self) -> None:
-        for arguments in ([], ["upload"], ["upload", "--parallel", "0", "a.mp4"], ["nonsense"]):
+        for arguments in ([], ["upload"], ["upload", "--parallel", "0", "a.mp4"], ["nonsense"], ADDRESS):
             with pytest.raises(SystemExit) as ended:
                 main(arguments)
             assert ended.value.code == ExitCode.USAGE

@@ -9,6 +9,7 @@ import httpx
 
 from .errors import NotPermitted, Refused, Unavailable
 from .retry import TRIES, TryAgain, with_retries
+from .version import VERSION
 
 VIDEOS = "/api/v1/media/videos/"
 TIMEOUT = httpx.Timeout(60.0, connect=10.0)
@@ -27,15 +28,28 @@ class Api:
         key: An API key with the right to write.
         stop: Set it to end waiting early.
         tries: How often a call, or a part, is tried before it is given up.
+        language: What the server's sentences are in, "ko" or "en".
     """
 
-    def __init__(self, base_url: str, *, key: str, stop: threading.Event | None = None, tries: int = TRIES) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        key: str,
+        stop: threading.Event | None = None,
+        tries: int = TRIES,
+        language: str = "en",
+    ) -> None:
         self.base_url = base_url.rstrip("/")
         self.tries = tries
         self.stop = stop or threading.Event()
         self._http = httpx.Client(
             base_url=self.base_url,
-            headers={"Authorization": f"Bearer {key}", "User-Agent": "academy-video-python/0.1"},
+            headers={
+                "Authorization": f"Bearer {key}",
+                "User-Agent": f"academy-video-python/{VERSION}",
+                "Accept-Language": language,
+            },
             timeout=TIMEOUT,
         )
 

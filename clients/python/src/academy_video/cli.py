@@ -12,12 +12,14 @@ from dataclasses import asdict
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from .api import Api
 from .errors import ClientError, Interrupted, NotPermitted, Refused, Unavailable
 from .progress import Bars, FileProgress, Silent
 from .retry import TRIES
 from .upload import LANES, Announcement, Outcome, upload_file
+from .version import VERSION
 
 URL_VARIABLE = "ACADEMY_VIDEO_URL"
 KEY_VARIABLE = "ACADEMY_VIDEO_KEY"
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stop = threading.Event()
     before = signal.signal(signal.SIGTERM, lambda *_: _interrupt())
     try:
-        with Api(options.url, key=_key(options), stop=stop, tries=options.tries) as api:
+        with Api(options.url, key=_key(options), stop=stop, tries=options.tries, language=_language()) as api:
             code: ExitCode = options.run(api, options)
             return code
     except KeyboardInterrupt:
@@ -162,11 +164,19 @@ def _key(options: argparse.Namespace) -> str:
     return str(key).strip()
 
 
+def _language() -> str:
+    """Return the language of the person's terminal, as far as the server speaks it."""
+    spoken = next((value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), "")
+    return "ko" if spoken.startswith("ko") else "en"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="academy-video", description="Uploads videos, and says what became of them.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {VERSION}")
     shared = argparse.ArgumentParser(add_help=False)
     url = os.environ.get(URL_VARIABLE, DEFAULT_URL)
-    shared.add_argument("--url", default=url, help=f"the installation ({URL_VARIABLE}; now {url})")
+    # A string default goes through `type` too: what the environment says is checked like what is typed.
+    shared.add_argument("--url", type=_address, default=url, help=f"the installation ({URL_VARIABLE}; now {url})")
     shared.add_argument("--key", help=f"the API key; better in {KEY_VARIABLE}, which other users cannot see")
     shared.add_argument("--tries", type=_count, default=TRIES, metavar="N", help=f"tries of a call or part, {TRIES}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -188,6 +198,13 @@ def _add_upload(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-resume", action="store_true", help="upload again what was uploaded")
     parser.add_argument("--json", action="store_true", help="one JSON line for each file")
     parser.set_defaults(run=_upload)
+
+
+def _address(text: str) -> str:
+    address = urlsplit(text)
+    if address.scheme not in {"http", "https"} or not address.netloc:
+        raise argparse.ArgumentTypeError(f"{text!r} is no address such as https://video.example.com")
+    return text
 
 
 def _count(text: str) -> int:
