@@ -56,6 +56,7 @@ def test_two_runs_give_the_same_document(document: dict[str, Any]) -> None:
         ("{id}/timeline/", {"get"}),
         ("{id}/why/", {"get"}),
         ("{id}/playback/", {"post"}),
+        ("events/", {"get"}),
     ],
 )
 def test_every_call_that_clients_rely_on_is_in_it(document: dict[str, Any], path: str, methods: set[str]) -> None:

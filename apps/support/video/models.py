@@ -20,6 +20,19 @@ from .domain.chunks import ChunkState
 from .domain.dead_letters import KEPT, LetterState
 from .domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
 from .domain.part_plan import PartPlan, UploadStrategy
+from .event_models import VideoEvent, VideoFeed
+
+__all__ = [
+    "TenantUsage",
+    "TranscodeChunk",
+    "Video",
+    "VideoCharge",
+    "VideoEvent",
+    "VideoFeed",
+    "VideoTranscodeJob",
+    "VideoUpload",
+    "WorkerBeat",
+]
 
 
 def _choices(
@@ -335,29 +348,6 @@ class TranscodeChunk(models.Model):
 
     def __str__(self) -> str:
         return f"chunk {self.position} of job {self.job_id} {self.state}"
-
-
-class VideoEvent(models.Model):
-    """Append-only: what happened, once per transition. Serves the timeline, later feeds and the audit."""
-
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+")
-    video = models.ForeignKey(Video, on_delete=models.CASCADE, related_name="events")
-    job = models.ForeignKey(VideoTranscodeJob, null=True, on_delete=models.SET_NULL, related_name="+")
-    attempt = models.PositiveIntegerField(null=True)
-    name = models.CharField(max_length=40)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=120)
-    """"user:12", "key:avk_xxxx", "worker:host-3", "reconciler" or "relay"."""
-    data = models.JSONField(default=dict, blank=True)
-
-    objects = TenantScopedManager["VideoEvent"]()
-
-    class Meta:
-        db_table = "video_event"
-        indexes: ClassVar = [models.Index(fields=["video", "id"], name="event_of_video")]
-
-    def __str__(self) -> str:
-        return f"{self.name} of video {self.video_id}"
 
 
 class WorkerBeat(models.Model):

@@ -4,6 +4,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from .views.diagnosis_views import WhyView
+from .views.event_views import EventFeedView
 from .views.playback_views import PlaybackView
 from .views.video_views import VideoViewSet
 
@@ -11,6 +12,7 @@ router = SimpleRouter(use_regex_path=False)
 router.register("", VideoViewSet, basename="video")
 
 urlpatterns = [
+    path("events/", EventFeedView.as_view(), name="video-events"),
     path("<int:pk>/playback/", PlaybackView.as_view(), name="video-playback"),
     path("<int:pk>/why/", WhyView.as_view(), name="video-why"),
     *router.urls,

@@ -299,6 +299,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/events/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description Return what happened after a position, in order, deleted videos included.
+         *
+         *     No event is missed and none comes twice, however transactions overlap: go on from `after` of each answer.
+         */
+        get: operations["media_videos_events_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/quota/": {
         parameters: {
             query?: never;
@@ -457,6 +478,29 @@ export interface components {
          * @enum {string}
          */
         FaultEnum: "yours" | "ours" | "nobodys";
+        /** @description An event with its place in the feed and its video. */
+        FeedEvent: {
+            /** @description Grows by one with every event of the tenant, in the order of commits. */
+            readonly position: number;
+            readonly id: number;
+            readonly name: string;
+            /** Format: date-time */
+            readonly at: string;
+            readonly actor: string;
+            /** Format: uuid */
+            readonly job: string | null;
+            readonly attempt: number | null;
+            readonly data: unknown;
+            readonly video: number;
+        };
+        /** @description A piece of the feed. */
+        FeedPage: {
+            results: components["schemas"]["FeedEvent"][];
+            /** @description Send this with the next call. */
+            after: number;
+            /** @description Whether there was more when this was answered. */
+            has_more: boolean;
+        };
         /** @description The answer to `retry/` and `cancel/`. */
         JobAccepted: {
             detail: string;
@@ -1479,6 +1523,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Why"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_events_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Position of the last event that you have; 0 for all there ever were. */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeedPage"];
                 };
             };
             /** @description Refused or failed */
