@@ -44,6 +44,8 @@ _DECODE_FAILURES = (
 SOURCE_CAUSES = frozenset({"SOURCE_GONE", "STORAGE_UNAVAILABLE"})
 """The source could not be read; that says nothing of what is in it."""
 
+# Of `-max_pixels`, and of sides that no picture may have.
+TOO_LARGE_PICTURES = ("exceeds specified max pixel count", "Picture size", "Video size")
 _FILE_FAILURES = (
     *_EMPTY_OUTPUTS,
     "Invalid data found when processing input",
@@ -73,6 +75,7 @@ class Ffmpeg:
     ffmpeg_path: str | None = None
     cpu_seconds: int = 24 * 3600
     largest_file_bytes: int = 64 * 1024**3
+    memory_bytes: int = 4 * 1024**3
 
     def run(
         self,
@@ -121,7 +124,11 @@ class Ffmpeg:
         program = find_binary("ffmpeg", configured=self.ffmpeg_path)
         result = run_process(
             [program, "-hide_banner", "-nostdin", "-nostats", "-v", "error", "-y", *arguments],
-            limits=ProcessLimits(cpu_seconds=self.cpu_seconds, file_size_bytes=self.largest_file_bytes),
+            limits=ProcessLimits(
+                cpu_seconds=self.cpu_seconds,
+                file_size_bytes=self.largest_file_bytes,
+                memory_bytes=self.memory_bytes,
+            ),
             watch=watch,
             on_line=on_line,
             on_bytes=on_bytes,
@@ -192,6 +199,8 @@ def _cause_of(stderr: str) -> tuple[str, bool]:
     if source_failed(stderr):
         # Of what else storage may answer, a pinned object's 412 included, ffmpeg says only "4XX Client Error".
         return ("SOURCE_GONE", True) if "404 Not Found" in stderr else ("STORAGE_UNAVAILABLE", False)
+    if any(sign in stderr for sign in TOO_LARGE_PICTURES):
+        return "INPUT_TOO_MANY_PIXELS", True
     if any(sign in stderr for sign in _FILE_FAILURES):
         return "INPUT_MALFORMED", True
     return "ENCODER_ERROR", False

@@ -15,7 +15,7 @@ from .http_source import HttpSource, NotFetched, SourceChanged, SourceGone, Sour
 from .key_frames import KeyFrameIndex
 from .matroska_index import read_cues
 from .mp4_index import read_key_frames
-from .process import ProcessDeadlinePassed, ProcessLimits, ProcessResult, Watch, run_process
+from .process import ProcessDeadlinePassed, ProcessLimits, ProcessOutgrown, ProcessResult, Watch, run_process
 from .sniff import SNIFF_BYTES, IndexSketch, Signature, signature_of, sketch_index
 
 __all__ = [
@@ -41,7 +41,8 @@ READ_TIMEOUT_SECONDS = 15
 # With 16 MiB to fetch at most: beside the index ffprobe has fetched 2 MB, of any container and size.
 QUICK_INDEX_BYTES = 13 * 1024**2
 
-_LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1)
+# The index of twelve hours takes a fifth of this.
+_LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1, memory_bytes=1024**3)
 _HTTP_FAILURES = (
     "HTTP error",
     "Server returned",
@@ -53,6 +54,7 @@ _HTTP_FAILURES = (
 _BLAMES = (
     (("moov atom not found", "partial file", "Truncating packet", "End of file"), "INPUT_TRUNCATED"),
     (("whitelist",), "INPUT_SUSPICIOUS"),
+    (("Number of streams exceeds",), "INPUT_TOO_MANY_STREAMS"),
     (("Invalid data found", "Invalid argument", "could not find codec parameters"), "INPUT_MALFORMED"),
 )
 
@@ -185,6 +187,8 @@ class _Run:
             result = run_process(argv, limits=_LIMITS, watch=watch)
         except ProcessDeadlinePassed as error:
             raise ProbeTimeout(str(error)) from error
+        except ProcessOutgrown as error:
+            raise MediaRejected(cause_code="INPUT_SUSPICIOUS", detail=f"its index {error}") from error
         except OSError as error:
             raise ProbeCrashed(f"ffprobe could not be started: {error}") from error
         return _report_of(result)

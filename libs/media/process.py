@@ -16,6 +16,7 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 _STDERR_TAIL_BYTES = 16_384
 _POLL_SECONDS = 0.05
 _READ_BYTES = 1024 * 1024
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 _SIGNED_QUERY = re.compile(r"(https?://[^\s?]+)\?[^\s'\"]+")
 
@@ -40,6 +41,10 @@ class ProcessStalled(ProcessStopped):
     """It has shown no progress for too long."""
 
 
+class ProcessOutgrown(ProcessStopped):
+    """It took more memory than it may."""
+
+
 class ProcessAborted(ProcessStopped):
     """Its caller wants it no longer."""
 
@@ -47,13 +52,15 @@ class ProcessAborted(ProcessStopped):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessLimits:
     """
-    Ceilings that the kernel enforces in the child.
+    Ceilings of a program. All but memory are enforced by the kernel.
 
-    No address-space limit: it left ffmpeg hanging instead of failing; a cgroup is the place for memory.
+    Memory is looked at several times a second, and the program is killed: an address-space limit left ffmpeg hanging
+    instead of failing.
     """
 
     cpu_seconds: int
     file_size_bytes: int
+    memory_bytes: int
     open_files: int = 256
 
 
@@ -101,7 +108,7 @@ def run_process(
         on_bytes: The same for standard output that is no text. The program waits while it runs.
 
     Raises:
-        ProcessDeadlinePassed, ProcessStalled, ProcessAborted: We killed it and everything it had started.
+        ProcessDeadlinePassed, ProcessStalled, ProcessOutgrown, ProcessAborted: We killed it and all it had started.
         Exception: What a handler raised; the program has been killed.
     """
     parent = os.getpid()
@@ -117,7 +124,7 @@ def run_process(
     ) as process:
         output = _Output(process, on_line=on_line, on_bytes=on_bytes, shows_movement=shows_movement)
         try:
-            _wait(process, watch=watch, output=output)
+            _wait(process, limits=limits, watch=watch, output=output)
         finally:
             _kill_group(process)
             output.join(timeout_seconds=1)
@@ -204,7 +211,7 @@ class _Output:
             self._errors = (self._errors + chunk)[-_STDERR_TAIL_BYTES:]
 
 
-def _wait(process: subprocess.Popen[bytes], *, watch: Watch, output: _Output) -> None:
+def _wait(process: subprocess.Popen[bytes], *, limits: ProcessLimits, watch: Watch, output: _Output) -> None:
     """Return when the program has ended and all that it said has been handled."""
     deadline = time.monotonic() + watch.deadline_seconds
     while not _has_ended(process, output):
@@ -213,6 +220,8 @@ def _wait(process: subprocess.Popen[bytes], *, watch: Watch, output: _Output) ->
             raise ProcessAborted("its caller wants it no longer", stderr=output.stderr())
         if time.monotonic() > deadline:
             raise ProcessDeadlinePassed(f"ran for over {watch.deadline_seconds:.0f} s", stderr=output.stderr())
+        if _resident_bytes(process.pid) > limits.memory_bytes:
+            raise ProcessOutgrown(f"took over {limits.memory_bytes // 1024**2} MiB of memory", stderr=output.stderr())
         if watch.stall_seconds is not None and output.silent_seconds() > watch.stall_seconds:
             raise ProcessStalled(f"no progress for {watch.stall_seconds:.0f} s", stderr=output.stderr())
     output.raise_failure()
@@ -229,6 +238,15 @@ def _has_ended(process: subprocess.Popen[bytes], output: _Output) -> bool:
     _kill_group(process)
     output.join(timeout_seconds=_POLL_SECONDS)
     return not output.is_open
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * _PAGE_BYTES
+    except (OSError, IndexError):
+        # It has just ended.
+        return 0
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

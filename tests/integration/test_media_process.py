@@ -13,6 +13,7 @@ from libs.media.process import (
     ProcessAborted,
     ProcessDeadlinePassed,
     ProcessLimits,
+    ProcessOutgrown,
     ProcessStalled,
     Watch,
     run_process,
@@ -20,7 +21,7 @@ from libs.media.process import (
 from tests.support.media import clip
 from tests.support.waiting import wait_until
 
-LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1_000_000)
+LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1_000_000, memory_bytes=256 * 1024**2)
 # Starts a child of its own that would go on for ever, tells both ids, and hangs.
 FAMILY = """
 import os, subprocess, sys, time
@@ -137,9 +138,15 @@ def test_no_file_grows_beyond_its_ceiling(tmp_path: Path) -> None:
 
 
 def test_a_program_that_only_computes_is_ended_by_the_kernel() -> None:
-    limits = ProcessLimits(cpu_seconds=1, file_size_bytes=1000)
+    limits = ProcessLimits(cpu_seconds=1, file_size_bytes=1000, memory_bytes=256 * 1024**2)
     result = run_process([sys.executable, "-c", "while True: pass"], limits=limits, watch=Watch(deadline_seconds=30))
     assert result.returncode == -signal.SIGKILL
+
+
+def test_a_program_that_takes_too_much_memory_is_ended() -> None:
+    script = "held = []\nwhile True: held.append(bytearray(8_000_000))"
+    with pytest.raises(ProcessOutgrown):
+        run_process([sys.executable, "-c", script], limits=LIMITS, watch=Watch(deadline_seconds=30))
 
 
 def test_signatures_of_urls_are_not_told() -> None:

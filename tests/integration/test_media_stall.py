@@ -10,7 +10,7 @@ from libs.media.process import ProcessLimits, ProcessStalled, Watch, run_process
 from tests.support.media import clip
 from tests.support.media_server import serving
 
-LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1_000_000)
+LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1_000_000, memory_bytes=256 * 1024**2)
 
 
 def test_reports_that_repeat_themselves_are_no_movement() -> None:

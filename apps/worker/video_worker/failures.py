@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from libs.media.facts import MediaRejected
 from libs.media.ffmpeg import EncodeFailed
 from libs.media.ffprobe import ProbeCrashed, ProbeTimeout, SourceChanged, SourceGone, SourceUnreadable
-from libs.media.process import ProcessDeadlinePassed, ProcessStalled
+from libs.media.process import ProcessDeadlinePassed, ProcessOutgrown, ProcessStalled
 from libs.s3_client.client import StorageError
 
 
@@ -27,6 +27,7 @@ ATTEMPT_FAILURES = (
     StorageError,
     ProcessStalled,
     ProcessDeadlinePassed,
+    ProcessOutgrown,
     OSError,
 )
 
@@ -38,6 +39,7 @@ _CAUSE_OF: tuple[tuple[type[Exception], str, bool], ...] = (
     (SourceUnreadable, "STORAGE_UNAVAILABLE", False),
     (StorageError, "OUTPUT_UPLOAD_FAILED", False),
     (ProcessStalled, "ENCODER_STALLED", False),
+    (ProcessOutgrown, "ENCODER_OOM", False),
     (ProcessDeadlinePassed, "ENCODE_DEADLINE", False),
     (OSError, "WORKER_DISK_FULL", False),
 )

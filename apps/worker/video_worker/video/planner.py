@@ -32,6 +32,8 @@ FIRST_CHUNKS_SECONDS = (8.0, 16.0, 32.0)
 SHORTEST_CHUNK_SECONDS, LONGEST_CHUNK_SECONDS = 60.0, 120.0
 # An hour is at most a hundred objects: half of them may be chunks.
 CHUNKS_PER_SOURCE = 50
+# A clock may leap by years: what does not say how long it is ends here, everything else where it says.
+LONGEST_UNKNOWN_SECONDS = 12 * 3600.0
 # What is copied starts when the whole does, or players find nothing to show there. What is encoded is made to.
 LATEST_COPY_START_SECONDS = 0.05
 
@@ -54,6 +56,7 @@ class EncodePlan:
     last_picture_seconds: float | None
     last_picture_ends_seconds: float | None
     duration_seconds: float | None
+    longest_seconds: float
     key_frames_apart_seconds: float | None
 
     @property
@@ -95,6 +98,7 @@ def plan_encode(facts: MediaFacts, *, index: KeyFrameIndex | None = None, may_co
         last_picture_seconds=index.frames[-1] - facts.start_seconds if index is not None and index.frames else None,
         last_picture_ends_seconds=_picture_end_seconds(facts),
         duration_seconds=facts.duration_seconds,
+        longest_seconds=LONGEST_UNKNOWN_SECONDS if facts.duration_seconds is None else facts.duration_seconds + 2.0,
         key_frames_apart_seconds=_gap_seconds(facts, index),
     )
 

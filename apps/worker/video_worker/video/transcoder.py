@@ -41,7 +41,7 @@ def video_arguments(chunk: Chunk, *, plan: EncodePlan, facts: MediaFacts, url: s
         arguments += _encoded_video(f"[out{number}]", rendition, start_seconds=chunk.start_seconds)
         arguments.append(media_name(rendition.name))
     if AUDIO_RENDITION in chunk.renditions and facts.audio is not None:
-        arguments += [*_encoded_audio(facts.audio.index), media_name(AUDIO_RENDITION)]
+        arguments += [*_encoded_audio(facts.audio.index, plan), media_name(AUDIO_RENDITION)]
     return arguments
 
 
@@ -66,7 +66,7 @@ def pass_arguments(chunk: Chunk, *, plan: EncodePlan, facts: MediaFacts, url: st
             *_fragmented(_KEEP_START, seconds=SEGMENT_SECONDS),
         ]  # fmt: skip
     elif facts.audio is not None:
-        arguments += _encoded_audio(facts.audio.index)
+        arguments += _encoded_audio(facts.audio.index, plan)
     return [*arguments, "pipe:1"]
 
 
@@ -111,14 +111,14 @@ def _cut(chunk: Chunk, plan: EncodePlan) -> list[str]:
     """Keep the frames that are shown in the chunk's half-open interval, and put them on the output's timeline."""
     timebase = f"settb=1/{TICKS_PER_SECOND}"
     if chunk.is_whole:
-        return [timebase, _FORWARD]
+        return [f"trim=end={plan.longest_seconds:.3f}", timebase, _FORWARD]
     interval = []
     if chunk.number > 0:
         interval.append(f"start={plan.origin_seconds + chunk.start_seconds:.6f}")
-    if chunk.end_seconds is not None:
-        interval.append(f"end={plan.origin_seconds + chunk.end_seconds:.6f}")
-    cut = [f"trim={':'.join(interval)}"] if interval else []
-    return [*cut, timebase, f"setpts=PTS-{round(plan.origin_seconds * TICKS_PER_SECOND)}", _FORWARD]
+    end_seconds = plan.longest_seconds if chunk.end_seconds is None else chunk.end_seconds
+    interval.append(f"end={plan.origin_seconds + end_seconds:.6f}")
+    to_output = f"setpts=PTS-{round(plan.origin_seconds * TICKS_PER_SECOND)}"
+    return [f"trim={':'.join(interval)}", timebase, to_output, _FORWARD]
 
 
 def _first_frame(chunk: Chunk, plan: EncodePlan) -> list[str]:
@@ -169,11 +169,15 @@ def _encoded_video(source: str, rendition: Rendition, *, start_seconds: float) -
     ]  # fmt: skip
 
 
-def _encoded_audio(stream_index: int) -> list[str]:
-    # The first keeps sound with the picture where a recording has gaps or overlaps, or its clocks ran apart: up to a
-    # thousand samples a second are stretched or squeezed, which nobody hears. The others leave room for the encoder's
-    # priming, so that sound and picture stay together to the sample.
-    filters = f"aresample=async=1000:first_pts=0,atrim=start_sample={AAC_PRIMING_SAMPLES},asetpts=PTS-STARTPTS"
+def _encoded_audio(stream_index: int, plan: EncodePlan) -> list[str]:
+    # What comes years later is not waited for: the silence up to there would fill the memory. The second keeps sound
+    # with the picture where a recording has gaps or overlaps or its clocks ran apart: up to a thousand samples a second
+    # are stretched or squeezed, which nobody hears. The others leave room for the encoder's priming, so that sound and
+    # picture stay together to the sample.
+    filters = (
+        f"atrim=end={plan.longest_seconds:.3f},"
+        f"aresample=async=1000:first_pts=0,atrim=start_sample={AAC_PRIMING_SAMPLES},asetpts=PTS-STARTPTS"
+    )
     return [
         "-map", f"0:{stream_index}",
         "-c:a", "aac",
