@@ -12,7 +12,7 @@ from libs.media.process import ProcessLimits, ProcessResult, ProcessStopped, Wat
 from .outcome import Outcomes, Patient
 
 DEADLINE_SECONDS = 60.0
-LIMITS = ProcessLimits(cpu_seconds=60, file_size_bytes=64 * 1024**2)
+LIMITS = ProcessLimits(cpu_seconds=60, file_size_bytes=64 * 1024**2, memory_bytes=256 * 1024**2)
 # One chunk of the largest source, its parts on their way, and a storyboard.
 LEAST_FREE_BYTES = 2 * 1024**3
 
