@@ -283,6 +283,27 @@ class TestJobsByHand:
         assert (answer.status_code, answer.json()["job_id"]) == (202, str(pipeline.job_of(video).pk))
         assert pipeline.job_of(video).state == "QUEUED"
 
+    def test_retry_of_a_running_job_answers_with_it(self, pipeline: Pipeline, api: Api) -> None:
+        video = pipeline.processing()
+        with nothing_changes():
+            answer = api.post(f"{video.pk}/retry/", {"force": False})
+        assert (answer.status_code, answer.json()) == (
+            202,
+            {"detail": "already_active", "job_id": str(pipeline.job_of(video).pk)},
+        )
+
+    def test_a_forced_retry_answers_with_the_job_that_starts_after_the_old_one(
+        self, pipeline: Pipeline, api: Api
+    ) -> None:
+        video = pipeline.processing()
+        answer = api.post(f"{video.pk}/retry/", {"force": True})
+        assert (answer.status_code, answer.json()) == (
+            202,
+            {"detail": "queued_after_stop", "job_id": str(pipeline.job_of(video).pk)},
+        )
+        why = api.get(f"{video.pk}/why/").json()
+        assert (why["cause_code"], why["severity"]) == ("CLAIM_HELD", "waiting")
+
     def test_cancel_answers_with_the_cancelled_job(self, pipeline: Pipeline, api: Api) -> None:
         video = pipeline.processing()
         answer = api.post(f"{video.pk}/cancel/")

@@ -12,6 +12,7 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 
 from apps.core.models import TenantLimits
+from apps.support.outbox.relay import drain_once
 from apps.support.video.domain.contracts import ClaimedJob, JobProgress
 from apps.support.video.domain.errors import (
     InvalidStatus,
@@ -23,8 +24,9 @@ from apps.support.video.domain.errors import (
 )
 from apps.support.video.domain.lifecycle import EventName, JobState
 from apps.support.video.models import Video, VideoTranscodeJob
+from apps.support.video.services.jobs import Retry, RetryDetail
 from apps.support.video.services.lifecycle import move_job
-from apps.support.video.services.transcode import claim_job, hand_back_job, renew_lease
+from apps.support.video.services.transcode import acknowledge_stop, claim_job, hand_back_job, renew_lease
 from tests.support.videos import LEASE_SECONDS, NOON, Pipeline, all_rows, messages_of
 
 pytestmark = pytest.mark.django_db
@@ -388,14 +390,107 @@ class TestCancelAndRetry:
         (message,) = messages_of(job)
         assert (message.due_at, message.sent_at) == (NOON, None)
 
-    @pytest.mark.parametrize("state", ["pending", "expired", "refused", "uploaded", "processing", "retry_wait"])
-    def test_retry_is_refused_where_a_job_is_active_or_there_is_no_source(self, pipeline: Pipeline, state: str) -> None:
+    @pytest.mark.parametrize("force", [False, True])
+    @pytest.mark.parametrize("state", ["pending", "expired", "refused"])
+    def test_retry_is_refused_where_there_is_no_source(self, pipeline: Pipeline, state: str, force: bool) -> None:
         video = pipeline.in_state(state)
         before = all_rows()
         with pytest.raises(InvalidStatus):
-            pipeline.retry(video)
+            pipeline.retried(video, force=force)
         assert all_rows() == before
 
+    @pytest.mark.parametrize("state", ["uploaded", "processing", "retry_wait", "reencoding"])
+    def test_retry_of_a_video_with_an_active_job_answers_with_that_one(self, pipeline: Pipeline, state: str) -> None:
+        """To the person who presses twice: nothing happens twice."""
+        video = pipeline.in_state(state)
+        current, before = pipeline.job_of(video), all_rows()
+        assert pipeline.retried(video) == Retry(job=current, detail=RetryDetail.ALREADY_ACTIVE)
+        assert all_rows() == before
+
+    @pytest.mark.parametrize("state", ["uploaded", "retry_wait", "reencoding"])
+    def test_force_replaces_a_job_that_nobody_works_on_at_once(self, pipeline: Pipeline, state: str) -> None:
+        video = pipeline.in_state(state)
+        old, status = pipeline.job_of(video), video.status
+        retried = pipeline.retried(video, force=True)
+        assert (retried.detail, retried.job.state) == (RetryDetail.QUEUED, "QUEUED")
+        assert VideoTranscodeJob.objects.for_tenant(pipeline.tenant).get(pk=old.pk).state == "CANCELLED"
+        assert (pipeline.fresh(video).status, pipeline.job_of(video).pk) == (status, retried.job.pk)
+        assert pipeline.events_of(video)[-2:] == ["job_cancelled", "job_created"]
+
+
+class TestForceWhileRunning:
+    """To the operator: two jobs never work on one video at the same time."""
+
+    def test_the_next_job_waits_for_the_old_ones_lease(self, pipeline: Pipeline) -> None:
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        retried = pipeline.retried(video, force=True)
+        assert (retried.detail, retried.job.state) == (RetryDetail.AFTER_STOP, "RETRY_WAIT")
+        assert retried.job.next_attempt_at == NOON + timedelta(seconds=LEASE_SECONDS + 1)
+        assert messages_of(retried.job)[-1].due_at == retried.job.next_attempt_at
+        assert pipeline.fresh(video).status == "UPLOADED"
+        with pytest.raises(JobHeld):
+            pipeline.claim(video, worker_id="worker-b")
+        with pytest.raises(LeaseLost):
+            pipeline.publish(claim)
+
+        pipeline.fixed_clock.advance(seconds=LEASE_SECONDS + 2)
+        assert pipeline.claim(video, worker_id="worker-b").job_id == retried.job.pk
+
+    def test_it_starts_at_once_when_the_old_worker_says_that_it_has_stopped(self, pipeline: Pipeline) -> None:
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        job = pipeline.retried(video, force=True).job
+        acknowledge_stop(claim=claim, clock=pipeline.clock)
+        assert pipeline.job_of(video).next_attempt_at == NOON
+        assert [message.due_at for message in messages_of(job)][-1] == NOON
+        assert pipeline.claim(video, worker_id="worker-b").job_id == job.pk
+
+    def test_a_worker_that_lost_the_job_earlier_does_not_speak_for_the_last_one(self, pipeline: Pipeline) -> None:
+        video = pipeline.uploaded()
+        zombie = pipeline.claim(video)
+        pipeline.fixed_clock.advance(seconds=61)
+        pipeline.claim(video, worker_id="worker-b")
+        pipeline.retried(video, force=True)
+        before = all_rows()
+        acknowledge_stop(claim=zombie, clock=pipeline.clock)
+        assert all_rows() == before
+
+    def test_a_retry_after_a_cancel_waits_for_the_cancelled_worker_too(self, pipeline: Pipeline) -> None:
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        pipeline.cancel(video)
+        assert pipeline.retried(video).detail is RetryDetail.AFTER_STOP
+        acknowledge_stop(claim=claim, clock=pipeline.clock)
+        assert pipeline.claim(video).output_prefix != claim.output_prefix
+
+    def test_a_retry_after_a_worker_that_has_stopped_starts_at_once(self, pipeline: Pipeline) -> None:
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        pipeline.cancel(video)
+        acknowledge_stop(claim=claim, clock=pipeline.clock)
+        assert pipeline.retried(video).detail is RetryDetail.QUEUED
+
+    def test_a_ready_video_stays_ready_throughout(self, pipeline: Pipeline) -> None:
+        video = pipeline.reencoding()
+        claim = pipeline.claim(video)
+        pipeline.retried(video, force=True)
+        assert (pipeline.fresh(video).status, pipeline.fresh(video).failure_code) == ("READY", "")
+        acknowledge_stop(claim=claim, clock=pipeline.clock)
+        pipeline.publish(pipeline.claim(video))
+        assert pipeline.fresh(video).status == "READY"
+
+    def test_a_job_that_waits_for_a_worker_that_died_is_woken_by_its_own_message(self, pipeline: Pipeline) -> None:
+        """No acknowledgement ever comes; the message in the same commit is due at the lease's end."""
+        video = pipeline.uploaded()
+        pipeline.claim(video)
+        job = pipeline.retried(video, force=True).job
+        pipeline.fixed_clock.advance(seconds=LEASE_SECONDS + 2)
+        drain_once(queue=pipeline.sender, clock=pipeline.clock)
+        assert pipeline.sender.job_ids[-1] == job.pk
+
+
+class TestOneActiveJob:
     def test_the_database_itself_refuses_a_second_active_job(self, pipeline: Pipeline) -> None:
         video = pipeline.uploaded()
         job = pipeline.job_of(video)
@@ -503,7 +598,8 @@ class TestRaces:
     def test_many_retries_at_once_make_one_job(self, pipeline: Pipeline) -> None:
         video = pipeline.failed()
         outcomes = self.together([lambda: pipeline.retry(video)] * self.WORKERS)
-        assert sum(isinstance(outcome, VideoTranscodeJob) for outcome in outcomes) == 1
-        assert sum(isinstance(outcome, InvalidStatus) for outcome in outcomes) == self.WORKERS - 1
+        (answer,) = {outcome.pk for outcome in outcomes if isinstance(outcome, VideoTranscodeJob)}
+        assert len(outcomes) == self.WORKERS
+        assert answer == pipeline.job_of(video).pk
         jobs = VideoTranscodeJob.objects.for_tenant(pipeline.tenant).filter(video=video)
         assert sorted(jobs.values_list("state", flat=True)) == ["FAILED", "QUEUED"]

@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.utils import timezone
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, TranscodeOutput
-from apps.support.video.models import Video, VideoTranscodeJob
+from apps.support.video.models import TranscodeChunk, Video, VideoTranscodeJob
 from apps.worker.video_worker.consumer import consume_once
 from apps.worker.video_worker.handle import MessageHandler, Outcome
 from apps.worker.video_worker.lease import ProgressReporter
@@ -37,6 +37,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LEASE_SECONDS = 30.0
+HANDOVER_SECONDS = 3600.0
 
 
 @dataclass
@@ -135,6 +136,7 @@ def handler(
         helper=helper,
         worker_id="worker-a",
         lease_seconds=LEASE_SECONDS,
+        handover_seconds=HANDOVER_SECONDS,
         work_folder=tmp_path,
         stopping=stopping,
     )
@@ -246,6 +248,58 @@ class TestEnds:
         assert queue.left() == (1, 0)
 
 
+def stopped_by(end: Callable[[], object]) -> Callable[[ClaimedJob, ProgressReporter], None]:
+    """Return work in whose middle the job is ended by somebody, and that stops when it is told to."""
+
+    def act(_claim: ClaimedJob, progress: ProgressReporter) -> None:
+        end()
+        progress.report(stage="encoding", percent=50.0)
+        wait_until(progress.should_stop, timeout_seconds=10)
+        raise ProcessAborted("told to stop")
+
+    return act
+
+
+class TestHandover:
+    def test_before_the_queues_ceiling_the_job_goes_to_another_attempt_at_no_cost(
+        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor
+    ) -> None:
+        """To the owner of a lecture of a day: finished chunks stay, and the retry budget is not touched."""
+        video = uploaded(pipeline, queue)
+
+        def work_on(claim: ClaimedJob, progress: ProgressReporter) -> None:
+            finished_chunk(claim)
+            wait_until(progress.should_stop, timeout_seconds=10)
+            raise ProcessAborted("told to stop")
+
+        processor.act = work_on
+        assert consume(replace(handler, handover_seconds=0.2), queue) is Outcome.HANDED_BACK
+        job = pipeline.job_of(video)
+        assert (job.state, job.failure_count, job.cause_code) == ("RETRY_WAIT", 0, "WORKER_SHUTDOWN")
+        assert job.cause_detail == "handed over before the queue's longest visibility"
+        assert pipeline.claim(video, worker_id="worker-b").attempt == 2
+        assert [chunk.state for chunk in TranscodeChunk.objects.for_tenant(pipeline.tenant)] == ["DONE"]
+
+    def test_an_attempt_that_ends_in_time_is_not_handed_over(
+        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler
+    ) -> None:
+        uploaded(pipeline, queue)
+        assert consume(replace(handler, handover_seconds=60), queue) is Outcome.SUCCEEDED
+
+
+def finished_chunk(claim: ClaimedJob) -> None:
+    TranscodeChunk.objects.create(
+        tenant_id=claim.tenant_id,
+        job_id=claim.job_id,
+        position=0,
+        kind="video",
+        number=0,
+        start_seconds=0.0,
+        state="DONE",
+        state_changed_at=timezone.now(),
+    )
+
+
 def raising(error: Exception) -> Callable[[ClaimedJob, ProgressReporter], None]:
     def act(_claim: ClaimedJob, _progress: ProgressReporter) -> None:
         raise error
@@ -332,20 +386,29 @@ class TestLostLease:
         pipeline.publish(claims[0])
         assert pipeline.fresh(video).published_prefix == claims[0].output_prefix
 
-    def test_a_cancelled_job_stops_its_worker(
-        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor
+    @pytest.mark.parametrize("end", ["cancel", "delete"])
+    def test_a_cancel_and_a_delete_stop_the_worker_and_are_no_retry(
+        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor, end: str
     ) -> None:
         video = uploaded(pipeline, queue)
-
-        def cancel(_claim: ClaimedJob, progress: ProgressReporter) -> None:
-            pipeline.cancel(video)
-            progress.report(stage="encoding", percent=50.0)
-            wait_until(progress.should_stop, timeout_seconds=10)
-            raise ProcessAborted("told to stop")
-
-        processor.act = cancel
+        processor.act = stopped_by(lambda: getattr(pipeline, end)(video))
         assert consume(handler, queue) is Outcome.LEASE_LOST
-        assert pipeline.job_of(video).state == "CANCELLED"
+        job = pipeline.job_of(video)
+        assert (job.state, job.failure_count, job.next_attempt_at) == ("CANCELLED", 0, None)
+        assert len(messages_of(job)) == 1
+
+    def test_a_forced_retry_starts_as_soon_as_the_old_worker_has_stopped(
+        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor
+    ) -> None:
+        """To the operator: long before the old lease would have run out."""
+        video = uploaded(pipeline, queue)
+        processor.act = stopped_by(lambda: pipeline.retried(video, force=True))
+        assert consume(handler, queue) is Outcome.LEASE_LOST
+        job = pipeline.job_of(video)
+        assert job.next_attempt_at is not None
+        assert job.next_attempt_at <= timezone.now()
+        assert (job.state, messages_of(job)[-1].due_at) == ("RETRY_WAIT", job.next_attempt_at)
+        assert pipeline.claim(video, worker_id="worker-b").job_id == job.pk
 
 
 def test_a_database_connection_that_is_cut_costs_no_encode(
@@ -392,6 +455,7 @@ def test_a_message_becomes_a_video_that_plays(
         helper=handler.helper,
         worker_id="worker-a",
         lease_seconds=LEASE_SECONDS,
+        handover_seconds=HANDOVER_SECONDS,
         work_folder=handler.work_folder,
         stopping=handler.stopping,
     )

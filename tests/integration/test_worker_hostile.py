@@ -99,6 +99,7 @@ def attempt(source: Path, *, folder: Path) -> tuple[Video, Cost]:
         helper=NoHelp(),
         worker_id="worker-a",
         lease_seconds=30,
+        handover_seconds=3600.0,
         work_folder=folder,
         stopping=threading.Event(),
     )

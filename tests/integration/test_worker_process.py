@@ -12,6 +12,7 @@ from apps.support.video import wiring
 from apps.support.video.models import Video
 from libs.clock import SystemClock
 from tests.support.media import clip
+from tests.support.metadata import MetadataService
 from tests.support.videos import Pipeline
 from tests.support.waiting import wait_until
 from tests.support.workers import Workers, make_queue, upload, wait_for_encoders
@@ -57,6 +58,21 @@ def test_sigterm_hands_the_job_back_and_ends_within_seconds(
     assert (job.state, job.cause_code, job.failure_count) == ("RETRY_WAIT", "WORKER_SHUTDOWN", 0)
     assert_gone(encoders)
     assert list(tmp_path.glob("academy-video-worker-*")) == []
+
+
+def test_a_spot_notice_hands_the_job_back_at_once(
+    pipeline: Pipeline, lecture: Video, workers: Workers, tmp_path: Path
+) -> None:
+    """To the operator: two minutes later the machine is gone, and nothing was lost with it."""
+    with MetadataService() as service:
+        worker = workers.start(VIDEO_SPOT_NOTICE_URL=service.url)
+        encoders = wait_for_encoders(pipeline, lecture, worker)
+        service.is_going = True
+        # A look every five seconds, and what SIGTERM takes.
+        assert worker.wait(timeout=20) == 0
+    job = pipeline.job_of(lecture)
+    assert (job.state, job.cause_code, job.failure_count) == ("RETRY_WAIT", "WORKER_SHUTDOWN", 0)
+    assert_gone(encoders)
 
 
 def test_kill_takes_the_encoder_along_and_the_next_worker_tidies_up(

@@ -20,7 +20,7 @@ from apps.support.video.models import InvariantRound, Video, VideoEvent, VideoTr
 from apps.support.video.recovery.invariant import World
 from apps.support.video.services.deletion import delete_video
 from apps.support.video.services.ingest import complete_upload, expire_upload, init_upload
-from apps.support.video.services.jobs import cancel_video, retry_video
+from apps.support.video.services.jobs import Retry, cancel_video, retry_video
 from apps.support.video.services.sqs_queue import VideoSQSQueue
 from apps.support.video.services.tickets import UploadTicket
 from apps.support.video.services.transcode import claim_job, claim_of, fail_job, publish_job, retry_job
@@ -320,7 +320,12 @@ class Pipeline:
         return retry_job(claim=claim, cause_code=cause_code, detail="signal 11", clock=self.clock)
 
     def retry(self, video: Video) -> VideoTranscodeJob:
-        return retry_video(tenant=self.tenant, video_id=video.pk, actor="user:1", queue=self.queue, clock=self.clock)
+        return self.retried(video).job
+
+    def retried(self, video: Video, *, force: bool = False) -> Retry:
+        return retry_video(
+            tenant=self.tenant, video_id=video.pk, actor="user:1", queue=self.queue, clock=self.clock, force=force
+        )
 
     def cancel(self, video: Video) -> VideoTranscodeJob:
         return cancel_video(tenant=self.tenant, video_id=video.pk, actor="user:1", clock=self.clock)

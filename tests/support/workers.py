@@ -44,7 +44,7 @@ class Workers:
         self._lease_seconds = lease_seconds
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, **variables_of_its_own: str) -> subprocess.Popen[bytes]:
         """Start one more."""
         database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
         variables = {
@@ -52,6 +52,7 @@ class Workers:
             "VIDEO_SQS_QUEUE_NAME": self.queue_name,
             "VIDEO_LEASE_SECONDS": f"{self._lease_seconds:g}",
             "TMPDIR": str(self.folder),
+            **variables_of_its_own,
         }
         with (self.folder / "worker.log").open("ab") as log:
             self._started.append(

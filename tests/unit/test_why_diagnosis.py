@@ -321,7 +321,7 @@ def test_each_situation_has_its_answer(situation: Situation, cause: Cause, holde
     assert answer.since <= NOW
 
 
-@pytest.mark.parametrize("cause", ATTEMPT_CAUSES)
+@pytest.mark.parametrize("cause", [*ATTEMPT_CAUSES, Cause.CLAIM_HELD])
 def test_a_retry_says_what_went_wrong_and_when_it_starts(cause: Cause) -> None:
     job = replace(JOB, state=JobState.RETRY_WAIT, cause_code=cause, next_attempt_at=ahead(seconds=20), failure_count=1)
     answer = diagnose(replace(QUEUED, job=job))
@@ -346,7 +346,7 @@ def test_a_refused_upload_names_the_files_fault(cause: Cause) -> None:
 
 def test_every_cause_of_the_catalogue_is_reached() -> None:
     """To the catalogue's readers: nothing in it is dead."""
-    assert {case[2] for case in CASES} | set(ATTEMPT_CAUSES) == set(Cause)
+    assert {case[2] for case in CASES} | {*ATTEMPT_CAUSES, Cause.CLAIM_HELD} == set(Cause)
 
 
 @pytest.mark.parametrize("state", [JobState.QUEUED, JobState.RETRY_WAIT])

@@ -22,6 +22,7 @@ EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 MIB = 1024**2
 GIB = 1024**3
 TIB = 1024**4
+LONGEST_HANDOVER_SECONDS = 11.75 * 3600.0
 HOUR_SECONDS = 3600.0
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 LARGEST_SINGLE_PUT_BYTES = 5 * GIB
@@ -119,6 +120,9 @@ class TranscodeSettings:
     lease_seconds: float
     stall_seconds: float
     stage_deadline_seconds: float
+    handover_seconds: float
+    spot_notice_url: str | None
+    stop_file: Path | None
     max_attempts: int
     tenant_running_limit: int
     redelivery_window_seconds: float
@@ -282,10 +286,17 @@ def _read_playback(reader: EnvReader) -> PlaybackSettings:
 
 
 def _read_transcode(reader: EnvReader) -> TranscodeSettings:
+    handover_seconds = reader.number("VIDEO_HANDOVER_SECONDS", default=11.5 * HOUR_SECONDS)
+    if handover_seconds > LONGEST_HANDOVER_SECONDS:
+        reader.refuse("VIDEO_HANDOVER_SECONDS", "must not be above 42300: SQS hides a message for 12 hours at most")
+    stop_file = reader.optional("VIDEO_STOP_FILE")
     return TranscodeSettings(
         lease_seconds=reader.number("VIDEO_LEASE_SECONDS", default=60.0),
         stall_seconds=reader.number("VIDEO_STALL_SECONDS", default=120.0),
         stage_deadline_seconds=reader.number("VIDEO_STAGE_DEADLINE_SECONDS", default=6 * HOUR_SECONDS),
+        handover_seconds=handover_seconds,
+        spot_notice_url=reader.optional_url("VIDEO_SPOT_NOTICE_URL"),
+        stop_file=Path(stop_file) if stop_file else None,
         max_attempts=reader.integer("VIDEO_MAX_ATTEMPTS", default=5),
         tenant_running_limit=reader.integer("VIDEO_TENANT_RUNNING_LIMIT", default=8),
         redelivery_window_seconds=reader.number("VIDEO_REDELIVERY_WINDOW_SECONDS", default=300.0),

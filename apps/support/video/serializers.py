@@ -17,6 +17,7 @@ from .domain.ports import StoredPart
 from .models import Video, VideoEvent, VideoTranscodeJob
 from .selectors.diagnosis import EvidenceSource
 from .selectors.videos import actions_of, playable_until_seconds
+from .services.jobs import RetryDetail
 
 THUMBNAIL_URL_TTL_SECONDS = 3600
 PARTS_A_PAGE = 100
@@ -309,9 +310,24 @@ class CompletedUploadSerializer(serializers.Serializer[Any]):
 
 
 class JobAcceptedSerializer(serializers.Serializer[Any]):
-    """The answer to `retry/` and `cancel/`."""
+    """The answer to `cancel/`."""
 
     detail = serializers.CharField()
+    job_id = serializers.UUIDField()
+
+
+class RetrySerializer(serializers.Serializer[Any]):
+    """How to retry."""
+
+    force = serializers.BooleanField(
+        default=False, help_text="Cancel the active job first; without it that job is the answer."
+    )
+
+
+class RetryAcceptedSerializer(serializers.Serializer[Any]):
+    """The answer to `retry/`: the video's active job, and whether the call has started it."""
+
+    detail = serializers.ChoiceField(choices=[detail.value for detail in RetryDetail])
     job_id = serializers.UUIDField()
 
 

@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 # A duplicate of a held job: the table wakes the job up again by itself, so the message may sleep.
 LONGEST_HELD_SECONDS = 900.0
 NOT_VISIBLE_SECONDS = 10.0
+HANDED_OVER = "handed over before the queue's longest visibility"
 
 
 class Outcome(StrEnum):
@@ -76,6 +77,8 @@ class MessageHandler:
     helper: ChunkHelper
     worker_id: str
     lease_seconds: float
+    handover_seconds: float
+    """SQS hides a message for 12 hours at most, from its receipt: before that, another attempt takes over."""
     work_folder: Path
     stopping: threading.Event
 
@@ -121,6 +124,8 @@ class MessageHandler:
             outcome = self._work(claim, received)
         except LeaseLost:
             outcome = Outcome.LEASE_LOST
+            # All our processes have ended: whoever waits for that need not wait for the lease.
+            persistently(lambda: transcode.acknowledge_stop(claim=claim))
         if outcome in {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY}:
             self._delete(received)
         elif outcome is Outcome.HANDED_BACK:
@@ -169,12 +174,14 @@ class MessageHandler:
             ),
             lease_seconds=self.lease_seconds,
             stopping=self.stopping,
+            handover_seconds=self.handover_seconds,
         )
 
     def _stopped(self, claim: ClaimedJob, lease: LeaseKeeper, error: ProcessAborted) -> Outcome:
         if lease.lost.is_set():
             raise LeaseLost(str(claim.job_id)) from error
-        persistently(lambda: transcode.hand_back_job(claim=claim))
+        detail = HANDED_OVER if lease.is_over() and not self.stopping.is_set() else ""
+        persistently(lambda: transcode.hand_back_job(claim=claim, detail=detail))
         return Outcome.HANDED_BACK
 
     def _settle_failure(self, claim: ClaimedJob, failure: Failure) -> Outcome:

@@ -5,6 +5,7 @@ A thread that renewed for a hung encoder would hold the job for ever; this one f
 job goes to somebody else.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -42,6 +43,7 @@ class LeaseKeeper:
         extend_visibility: Hides the queue message for another lease.
         lease_seconds: How long a renewal holds.
         stopping: Set when this worker shuts down.
+        handover_seconds: After how long the work is handed over to another attempt; never when omitted.
         tick_seconds: How often the thread looks whether work has moved.
     """
 
@@ -52,6 +54,7 @@ class LeaseKeeper:
         extend_visibility: Callable[[], None],
         lease_seconds: float,
         stopping: threading.Event,
+        handover_seconds: float = math.inf,
         tick_seconds: float = TICK_SECONDS,
     ) -> None:
         self.lost = threading.Event()
@@ -59,6 +62,7 @@ class LeaseKeeper:
         self._extend_visibility = extend_visibility
         self._visibility_every_seconds = lease_seconds / 3
         self._stopping = stopping
+        self._handover_at = time.monotonic() + handover_seconds
         self._tick_seconds = tick_seconds
         self._done = threading.Event()
         self._lock = threading.Lock()
@@ -89,8 +93,12 @@ class LeaseKeeper:
             )
 
     def should_stop(self) -> bool:
-        """Tell the work to stop: the claim is lost, or the worker shuts down."""
-        return self.lost.is_set() or self._stopping.is_set()
+        """Tell the work to stop: the claim is lost, the worker shuts down, or it is time to hand over."""
+        return self.lost.is_set() or self._stopping.is_set() or self.is_over()
+
+    def is_over(self) -> bool:
+        """Tell whether this attempt has had all the time that one attempt gets."""
+        return time.monotonic() >= self._handover_at
 
     def _run(self) -> None:
         seen_movement, visibility_due_at = 0, time.monotonic()

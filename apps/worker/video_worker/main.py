@@ -18,6 +18,7 @@ from libs.media.ffmpeg import Ffmpeg
 from .consumer import run_consumer
 from .handle import MessageHandler
 from .help import Helper
+from .notice import notices, watch_notices
 from .video.processor import JobProcessor, ProcessingLimits
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ _FOLDER_PREFIX = "academy-video-worker-"
 
 
 def run_worker() -> None:
-    """Run one worker in this process until SIGTERM or SIGINT."""
+    """Run one worker in this process until SIGTERM, SIGINT, or a notice that the machine is about to go."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -35,6 +36,9 @@ def run_worker() -> None:
     work_folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER_PREFIX}{os.getpid()}-"))
     try:
         handler = _handler(work_folder=work_folder, stopping=stopping)
+        watch_notices(
+            notices(spot_url=settings.VIDEO_SPOT_NOTICE_URL, stop_file=settings.VIDEO_STOP_FILE), stopping=stopping
+        )
         log.info("worker_started", worker_id=handler.worker_id, queue_name=handler.queue_name)
         # A long poll cannot be interrupted; a thread lets the signal end the process without waiting for it.
         consumer = threading.Thread(
@@ -77,6 +81,7 @@ def _handler(*, work_folder: Path, stopping: threading.Event) -> MessageHandler:
         ),
         worker_id=worker_id,
         lease_seconds=settings.VIDEO_LEASE_SECONDS,
+        handover_seconds=settings.VIDEO_HANDOVER_SECONDS,
         work_folder=work_folder,
         stopping=stopping,
     )

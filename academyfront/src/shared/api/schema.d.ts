@@ -151,7 +151,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Start a new job for a video whose last one has ended. */
+        /** @description Start a new job for a video whose last one has ended. One that is active is the answer, unless forced. */
         post: operations["media_videos_retry_create"];
         delete?: never;
         options?: never;
@@ -400,6 +400,7 @@ export interface components {
          *     * `QUEUE_NO_CONSUMER` - QUEUE_NO_CONSUMER
          *     * `QUEUE_MESSAGE_LOST` - QUEUE_MESSAGE_LOST
          *     * `DLQ_EXHAUSTED` - DLQ_EXHAUSTED
+         *     * `CLAIM_HELD` - CLAIM_HELD
          *     * `WORKER_LOST` - WORKER_LOST
          *     * `WORKER_SHUTDOWN` - WORKER_SHUTDOWN
          *     * `WORKER_DISK_FULL` - WORKER_DISK_FULL
@@ -433,7 +434,7 @@ export interface components {
          *     * `INTERNAL_BUG` - INTERNAL_BUG
          * @enum {string}
          */
-        CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_CHECKSUM_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "DLQ_EXHAUSTED" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_TOO_MANY_FRAMES" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "PLAYBACK_OBJECT_MISSING" | "STATE_DRIFT" | "INTERNAL_BUG";
+        CauseCodeEnum: "READY" | "ENCODING" | "DELETED" | "UPLOAD_WAITING" | "UPLOAD_PARTS_MISSING" | "UPLOAD_ABANDONED" | "UPLOAD_COMPLETE_NOT_CALLED" | "UPLOAD_EMPTY" | "UPLOAD_SIZE_MISMATCH" | "UPLOAD_CHECKSUM_MISMATCH" | "UPLOAD_OVERWRITTEN" | "STORAGE_UNAVAILABLE" | "STORAGE_DENIED" | "SOURCE_GONE" | "SOURCE_STALLED" | "ENQUEUE_PENDING" | "ENQUEUE_FAILING" | "QUEUE_WAITING" | "QUEUE_TENANT_CAPPED" | "QUEUE_NO_CONSUMER" | "QUEUE_MESSAGE_LOST" | "DLQ_EXHAUSTED" | "CLAIM_HELD" | "WORKER_LOST" | "WORKER_SHUTDOWN" | "WORKER_DISK_FULL" | "WORKER_OVERLOADED" | "POISON_WORKER_CRASH" | "CANCELLED" | "INPUT_NOT_VIDEO" | "INPUT_UNSUPPORTED_CONTAINER" | "INPUT_UNSUPPORTED_CODEC" | "INPUT_NO_VIDEO_STREAM" | "INPUT_ENCRYPTED" | "INPUT_MALFORMED" | "INPUT_TRUNCATED" | "INPUT_TOO_SHORT" | "INPUT_TOO_LONG" | "INPUT_TOO_LARGE" | "INPUT_TOO_MANY_PIXELS" | "INPUT_TOO_MANY_STREAMS" | "INPUT_TOO_MANY_FRAMES" | "INPUT_SUSPICIOUS" | "PROBE_TIMEOUT" | "ENCODER_OOM" | "ENCODER_CRASH" | "ENCODER_STALLED" | "ENCODE_DEADLINE" | "ENCODER_ERROR" | "OUTPUT_VERIFY_FAILED" | "OUTPUT_UPLOAD_FAILED" | "PLAYBACK_OBJECT_MISSING" | "STATE_DRIFT" | "INTERNAL_BUG";
         /**
          * @description * `CRC64NVME` - CRC64NVME
          *     * `CRC32` - CRC32
@@ -448,6 +449,13 @@ export interface components {
             enqueue: components["schemas"]["EnqueueEnum"];
             verification: components["schemas"]["VerificationEnum"];
         };
+        /**
+         * @description * `queued` - queued
+         *     * `already_active` - already_active
+         *     * `queued_after_stop` - queued_after_stop
+         * @enum {string}
+         */
+        DetailEnum: "queued" | "already_active" | "queued_after_stop";
         /**
          * @description * `sent` - sent
          * @enum {string}
@@ -501,7 +509,7 @@ export interface components {
             /** @description Whether there was more when this was answered. */
             has_more: boolean;
         };
-        /** @description The answer to `retry/` and `cancel/`. */
+        /** @description The answer to `cancel/`. */
         JobAccepted: {
             detail: string;
             /** Format: uuid */
@@ -616,6 +624,20 @@ export interface components {
              * @description The longest video that is taken.
              */
             duration_seconds: number;
+        };
+        /** @description The answer to `retry/`: the video's active job, and whether the call has started it. */
+        RetryAccepted: {
+            detail: components["schemas"]["DetailEnum"];
+            /** Format: uuid */
+            job_id: string;
+        };
+        /** @description How to retry. */
+        RetryRequest: {
+            /**
+             * @description Cancel the active job first; without it that job is the answer.
+             * @default false
+             */
+            force: boolean;
         };
         /**
          * @description * `owner` - owner
@@ -867,6 +889,7 @@ export interface components {
              *     * `QUEUE_NO_CONSUMER` - QUEUE_NO_CONSUMER
              *     * `QUEUE_MESSAGE_LOST` - QUEUE_MESSAGE_LOST
              *     * `DLQ_EXHAUSTED` - DLQ_EXHAUSTED
+             *     * `CLAIM_HELD` - CLAIM_HELD
              *     * `WORKER_LOST` - WORKER_LOST
              *     * `WORKER_SHUTDOWN` - WORKER_SHUTDOWN
              *     * `WORKER_DISK_FULL` - WORKER_DISK_FULL
@@ -1265,14 +1288,18 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"];
+            };
+        };
         responses: {
             202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["JobAccepted"];
+                    "application/json": components["schemas"]["RetryAccepted"];
                 };
             };
             /** @description Refused or failed */

@@ -124,6 +124,10 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
             "It is being made again, and the operator is told.",
         ),
     },
+    Cause.CLAIM_HELD: {
+        "ko": Text("앞선 인코딩이 멈추기를 기다립니다.", "멈추는 대로 자동으로 시작합니다."),
+        "en": Text("It waits for the encode before it to stop.", "It starts by itself as soon as that has stopped."),
+    },
     Cause.WORKER_LOST: {
         "ko": Text("인코딩하던 장비가 멈춰 다른 장비가 이어받습니다.", "자동으로 이어집니다."),
         "en": Text("The encoder stopped; another one takes over.", "It goes on by itself."),
@@ -363,6 +367,10 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
     Cause.DLQ_EXHAUSTED: {
         "ko": "메시지가 DLQ로 갔고 V08이 다시 깨웠습니다. inner_cause_code와 작업자 로그를 확인하세요.",
         "en": "The message went to the DLQ; V08 woke the job up again. See inner_cause_code and the workers' logs.",
+    },
+    Cause.CLAIM_HELD: {
+        "ko": "취소된 작업의 작업자가 아직 멈췄다고 알리지 않았습니다. 늦어도 그 임대가 끝나면 시작합니다.",
+        "en": "The cancelled job's worker has not said that it has stopped; at the end of its lease this one starts.",
     },
     Cause.WORKER_LOST: {
         "ko": "작업자의 임대가 끝났습니다. V03이 작업을 회수합니다.",

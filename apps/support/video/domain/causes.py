@@ -67,6 +67,7 @@ class Cause(StrEnum):
     QUEUE_MESSAGE_LOST = "QUEUE_MESSAGE_LOST"
     DLQ_EXHAUSTED = "DLQ_EXHAUSTED"
     # Worker.
+    CLAIM_HELD = "CLAIM_HELD"
     WORKER_LOST = "WORKER_LOST"
     WORKER_SHUTDOWN = "WORKER_SHUTDOWN"
     WORKER_DISK_FULL = "WORKER_DISK_FULL"
@@ -149,6 +150,7 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.QUEUE_NO_CONSUMER: _ours(Verdict.STUCK),
         Cause.QUEUE_MESSAGE_LOST: _goes_on(Verdict.DEGRADED, Fault.OURS),
         Cause.DLQ_EXHAUSTED: _ours(Verdict.DEGRADED),
+        Cause.CLAIM_HELD: _goes_on(Verdict.WAITING),
         Cause.WORKER_LOST: _goes_on(Verdict.DEGRADED, Fault.OURS),
         Cause.WORKER_SHUTDOWN: _goes_on(Verdict.WAITING, Fault.OURS),
         Cause.WORKER_DISK_FULL: _ours(Verdict.DEGRADED),

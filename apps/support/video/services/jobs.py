@@ -1,6 +1,8 @@
 """What people do with a job: retry it, cancel it."""
 
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from django.db import transaction
 
@@ -9,6 +11,7 @@ from libs.clock import Clock
 
 from ..domain.actions import VideoAction
 from ..domain.errors import InvalidStatus, TransitionRefused
+from ..domain.lifecycle import ACTIVE_JOB_STATES, JobState
 from ..models import Video, VideoTranscodeJob
 from ..selectors.videos import actions_of, get_video
 from .lifecycle import Fields, lock_video, project
@@ -18,24 +21,52 @@ from .transcode import cancel_job
 CLEAN_SLATE: Fields = {"current_job": None, "failure_code": "", "failure_detail": ""}
 
 
-def retry_video(*, tenant: Tenant, video_id: int, actor: str, queue: VideoSQSQueue, clock: Clock) -> VideoTranscodeJob:
+class RetryDetail(StrEnum):
+    """What a retry has done."""
+
+    QUEUED = "queued"
+    ALREADY_ACTIVE = "already_active"  # nothing: the current job goes on
+    AFTER_STOP = "queued_after_stop"  # the job starts when the worker of the one before has stopped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """The video's active job after a retry."""
+
+    job: VideoTranscodeJob
+    detail: RetryDetail
+
+
+def retry_video(
+    *, tenant: Tenant, video_id: int, actor: str, queue: VideoSQSQueue, clock: Clock, force: bool = False
+) -> Retry:
     """
     Start a new job for a video whose last one has ended. A READY video stays READY meanwhile.
 
-    Returns:
-        The new job, QUEUED; its message is in the outbox.
+    While a worker may still be at the last job, which was cancelled, the new one waits until that has said that it
+    has stopped, or its lease has run out.
+
+    Args:
+        force: Cancel a job that is active first. Without it, that one is the answer and nothing changes.
 
     Raises:
         VideoNotFound: No such video for this tenant.
-        InvalidStatus: A job is active, or the source was never accepted.
+        InvalidStatus: The source was never accepted.
     """
-    require_action(get_video(tenant=tenant, video_id=video_id), VideoAction.RETRY, now=clock.now())
+    get_video(tenant=tenant, video_id=video_id)
     with transaction.atomic():
         lock_video(tenant_id=tenant.pk, video_id=video_id)
+        last = get_video(tenant=tenant, video_id=video_id).current_job
+        if last is not None and last.state in ACTIVE_JOB_STATES:
+            if not force:
+                return Retry(job=last, detail=RetryDetail.ALREADY_ACTIVE)
+            last = cancel_job(job=last, actor=actor, now=clock.now())
         video = get_video(tenant=tenant, video_id=video_id)
         require_action(video, VideoAction.RETRY, now=clock.now())
         project(video=video, now=clock.now(), video_fields=CLEAN_SLATE)
-        return queue.create_job_and_enqueue(video, actor=actor, caller_sends=False)
+        stopping = last if last is not None and _may_still_run(last, now=clock.now()) else None
+        job = queue.create_job_and_enqueue(video, actor=actor, caller_sends=False, after=stopping)
+        return Retry(job=job, detail=RetryDetail.AFTER_STOP if stopping else RetryDetail.QUEUED)
 
 
 def cancel_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> VideoTranscodeJob:
@@ -70,3 +101,8 @@ def require_action(video: Video, action: VideoAction, *, now: datetime) -> None:
     if action not in actions_of(video, now=now):
         job_id = str(video.current_job_id) if video.current_job_id else None
         raise InvalidStatus(status=video.status, action=str(action), video_id=video.pk, job_id=job_id)
+
+
+def _may_still_run(job: VideoTranscodeJob, *, now: datetime) -> bool:
+    """Tell whether a job that was cancelled may still have a worker: one that stops clears its lease."""
+    return job.state == JobState.CANCELLED and job.lease_until is not None and job.lease_until > now

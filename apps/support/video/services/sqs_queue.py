@@ -20,6 +20,9 @@ from .lifecycle import project, record_event
 
 log = structlog.get_logger(__name__)
 
+# A lease that has just ended may still be renewed.
+STOP_GRACE = timedelta(seconds=1)
+
 
 def add_wake_up(
     *,
@@ -56,13 +59,16 @@ class VideoSQSQueue:
         self._queue = queue
         self._clock = clock
 
-    def create_job_and_enqueue(self, video: Video, *, actor: str, caller_sends: bool = True) -> VideoTranscodeJob:
+    def create_job_and_enqueue(
+        self, video: Video, *, actor: str, caller_sends: bool = True, after: VideoTranscodeJob | None = None
+    ) -> VideoTranscodeJob:
         """
         Add a job and its outbox row to the caller's transaction. Nothing is sent.
 
         Args:
             video: Locked by the caller, its source accepted, with no active job.
             caller_sends: The caller means to `enqueue_by_job` after the commit, and the relay leaves the row to them.
+            after: A cancelled job whose worker may not have stopped yet: this one waits for that, or for its lease.
 
         Raises:
             JobPreconditionFailed: The video is neither UPLOADED nor a READY one to be encoded again.
@@ -74,14 +80,15 @@ class VideoSQSQueue:
         job = VideoTranscodeJob.objects.create(
             tenant=video.tenant,
             video=video,
-            state=JobState.QUEUED,
             state_changed_at=now,
             created_at=now,
             max_attempts=settings.VIDEO_MAX_ATTEMPTS,
+            **_start_of(after),
         )
         grace_seconds = settings.VIDEO_SEND_TIMEOUT_SECONDS + 1 if caller_sends else 0
-        add_wake_up(job=job, now=now, sender_grace=timedelta(seconds=grace_seconds))
-        record_event(video=video, event=EventName.JOB_CREATED, actor=actor, now=now, job=job)
+        add_wake_up(job=job, now=now, due_at=job.next_attempt_at, sender_grace=timedelta(seconds=grace_seconds))
+        data = {"after": str(after.pk)} if after else {}
+        record_event(video=video, event=EventName.JOB_CREATED, actor=actor, now=now, job=job, data=data)
         project(video=video, now=now, video_fields={"current_job": job})
         return job
 
@@ -103,6 +110,17 @@ class VideoSQSQueue:
         except relay.NotSent as error:
             log.exception("enqueue_failed", message="enqueue_by_job exception", **_ids(job))
             raise EnqueueFailed(video_id=job.video_id, job_id=str(job.pk)) from error
+
+
+def _start_of(after: VideoTranscodeJob | None) -> dict[str, object]:
+    if after is None or after.lease_until is None:
+        return {"state": JobState.QUEUED}
+    return {
+        "state": JobState.RETRY_WAIT,
+        "next_attempt_at": after.lease_until + STOP_GRACE,
+        "waits_for": after,
+        "cause_code": "CLAIM_HELD",
+    }
 
 
 def newest_message(job: VideoTranscodeJob) -> OutboxMessage:

@@ -160,9 +160,11 @@ def retry_job(*, claim: ClaimedJob, cause_code: str, detail: str, clock: Clock =
     )
 
 
-def hand_back_job(*, claim: ClaimedJob, clock: Clock = SYSTEM_CLOCK) -> None:
+def hand_back_job(*, claim: ClaimedJob, detail: str = "", clock: Clock = SYSTEM_CLOCK) -> None:
     """
     Give the job back at once, because this worker stops. It costs no attempt of the budget.
+
+    What was finished of it stays: the next attempt takes it over.
 
     Raises:
         LeaseLost: Not ours any more.
@@ -173,7 +175,12 @@ def hand_back_job(*, claim: ClaimedJob, clock: Clock = SYSTEM_CLOCK) -> None:
             claim,
             event=EventName.JOB_HANDED_BACK,
             now=now,
-            job_fields={"next_attempt_at": now, "lease_until": None, "cause_code": "WORKER_SHUTDOWN"},
+            job_fields={
+                "next_attempt_at": now,
+                "lease_until": None,
+                "cause_code": "WORKER_SHUTDOWN",
+                "cause_detail": detail,
+            },
         )
         add_wake_up(job=moved, now=now)
 
@@ -231,6 +238,24 @@ def cancel_job(
     _forget_chunks(cancelled)
     wake_capped_job(tenant_id=job.tenant_id, now=now)
     return cancelled
+
+
+def acknowledge_stop(*, claim: ClaimedJob, clock: Clock = SYSTEM_CLOCK) -> None:
+    """
+    Say that a worker has stopped working on a job that was cancelled. What waited for that starts at once.
+
+    Nothing happens for an attempt that was not the job's last, or whose job was not cancelled.
+    """
+    now = clock.now()
+    jobs = VideoTranscodeJob.objects.for_tenant(claim.tenant_id)
+    with transaction.atomic():
+        cancelled = jobs.filter(pk=claim.job_id, state=JobState.CANCELLED, attempt_count=claim.attempt)
+        if cancelled.update(lease_until=None) == 0:
+            return
+        waiting = jobs.select_for_update(of=("self",)).filter(waits_for_id=claim.job_id, state=JobState.RETRY_WAIT)
+        for job in waiting:
+            jobs.filter(pk=job.pk).update(next_attempt_at=now, waits_for=None)
+            add_wake_up(job=job, now=now)
 
 
 def wake_capped_job(*, tenant_id: int, now: datetime) -> None:

@@ -21,6 +21,8 @@ from ..selectors.videos import events_of, get_video, uploaded_by, videos_of
 from ..serializers import (
     CompletedUploadSerializer,
     JobAcceptedSerializer,
+    RetryAcceptedSerializer,
+    RetrySerializer,
     UploadCompleteSerializer,
     UploadInitSerializer,
     UploadTicketSerializer,
@@ -153,19 +155,24 @@ class VideoViewSet(UploadViews):
             }
         )
 
-    @extend_schema(parameters=[IDEMPOTENCY_KEY_PARAMETER], request=None, responses={202: JobAcceptedSerializer})
+    @extend_schema(
+        parameters=[IDEMPOTENCY_KEY_PARAMETER], request=RetrySerializer, responses={202: RetryAcceptedSerializer}
+    )
     @action(detail=True, methods=["post"])
     @idempotent
     def retry(self, request: Request, pk: int) -> Response:
-        """Start a new job for a video whose last one has ended."""
-        job = retry_video(
+        """Start a new job for a video whose last one has ended. One that is active is the answer, unless forced."""
+        fields = validated(RetrySerializer(data=request.data))
+        retried = retry_video(
             tenant=current_tenant(request),
             video_id=pk,
             actor=current_actor(request),
             queue=wiring.video_queue(),
             clock=wiring.clock(),
+            **fields,
         )
-        return Response({"detail": "queued", "job_id": str(job.pk)}, status=status.HTTP_202_ACCEPTED)
+        answer = {"detail": retried.detail, "job_id": str(retried.job.pk)}
+        return Response(answer, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses={202: JobAcceptedSerializer})
     @action(detail=True, methods=["post"])

@@ -8,10 +8,11 @@ from apps.core.models import Tenant
 from ... import wiring
 from ...domain.cause_texts import CAUSE_TEXTS, NEXT_STEP_TEXTS, OPERATOR_TEXTS
 from ...domain.causes import Verdict
+from ...domain.lifecycle import ACTIVE_JOB_STATES
 from ...models import Video
 from ...selectors.diagnosis import explain_video
 from ...selectors.videos import actions_of, events_of
-from ...services.jobs import cancel_video, retry_video
+from ...services.jobs import RetryDetail, cancel_video, retry_video
 from .output import Answer, ExitCode, UsageError
 
 ACTOR = "operator"
@@ -69,14 +70,21 @@ def why(options: Namespace) -> Answer:
 
 
 def retry(options: Namespace) -> Answer:
-    """Start a new job; without --apply only say what would be done."""
+    """Start a new job, with --force in place of an active one; without --apply only say what would be done."""
     video = find_video(options.video_id)
     if not options.apply:
-        return _dry_run(video, action="retry")
-    job = retry_video(
-        tenant=video.tenant, video_id=video.pk, actor=ACTOR, queue=wiring.video_queue(), clock=wiring.clock()
+        return _dry_run(video, action="cancel" if options.force and _is_active(video) else "retry")
+    retried = retry_video(
+        tenant=video.tenant,
+        video_id=video.pk,
+        actor=ACTOR,
+        queue=wiring.video_queue(),
+        clock=wiring.clock(),
+        force=options.force,
     )
-    return Answer(rows=[{"video_id": video.pk, "action": "retry", "applied": True, "job_id": str(job.pk)}])
+    started = retried.detail is not RetryDetail.ALREADY_ACTIVE
+    row = {"video_id": video.pk, "action": "retry", "applied": started, "job_id": str(retried.job.pk)}
+    return Answer(rows=[{**row, "detail": retried.detail}])
 
 
 def cancel(options: Namespace) -> Answer:
@@ -113,6 +121,10 @@ def find_tenant(code: str) -> Tenant:
         return Tenant.objects.get(code=code)
     except Tenant.DoesNotExist as error:
         raise UsageError(f"there is no tenant {code!r}") from error
+
+
+def _is_active(video: Video) -> bool:
+    return video.current_job is not None and video.current_job.state in ACTIVE_JOB_STATES
 
 
 def _dry_run(video: Video, *, action: str) -> Answer:

@@ -30,6 +30,8 @@ class Command(BaseCommand):
         for name, run in (("retry", videos.retry), ("cancel", videos.cancel)):
             call = _call(calls, name, run)
             call.add_argument("video_id", type=int)
+            if name == "retry":
+                call.add_argument("--force", action="store_true", help="cancel the active job first")
             _writes(call)
         for name, run in (("findings", system.findings), ("reconcile", system.reconcile)):
             call = _call(calls, name, run)
