@@ -109,13 +109,14 @@ TEMPLATES: list[dict[str, Any]] = []
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "libs.db.postgresql",
         "HOST": _env.database.host,
         "PORT": _env.database.port,
         "NAME": _env.database.name,
         "USER": _env.database.user,
         "PASSWORD": _env.database.password,
-        "CONN_HEALTH_CHECKS": True,
+        # Our backend checks what it takes from the pool: the pool's own check pauses after each dead connection.
+        "CONN_HEALTH_CHECKS": False,
         "OPTIONS": {
             "application_name": "academy-video",
             "connect_timeout": 5,
