@@ -86,3 +86,17 @@ def make_stack() -> Iterator[Callable[..., Stack]]:
     yield make
     for stack in made:
         stack.close()
+
+
+@pytest.fixture
+def rewire() -> Iterator[Callable[[], None]]:
+    """Let changed settings reach the adapters now, and the unchanged ones after the test."""
+    from apps.support.video import wiring
+
+    def forget() -> None:
+        for adapter in vars(wiring).values():
+            if hasattr(adapter, "cache_clear"):
+                adapter.cache_clear()
+
+    yield forget
+    forget()

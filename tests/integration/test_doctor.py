@@ -27,25 +27,15 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 Rows = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(autouse=True)
-def fresh_adapters() -> Iterator[None]:
-    """Build the adapters from the settings of this test, and again from the session's afterwards."""
-    cached = (wiring.storage, wiring.job_queue)
-    for adapter in cached:
-        adapter.cache_clear()
-    yield
-    for adapter in cached:
-        adapter.cache_clear()
-
-
 @pytest.fixture
 def provisioned() -> None:
     call_command("provision_video")
 
 
 @pytest.fixture
-def examine(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Rows]]:
+def examine(capsys: pytest.CaptureFixture[str], rewire: Callable[[], None]) -> Callable[..., tuple[int, Rows]]:
     def run(*parts: str) -> tuple[int, Rows]:
+        rewire()
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             call_command("doctor", "--json", "--only", *parts)

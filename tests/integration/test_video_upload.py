@@ -48,19 +48,6 @@ def api(tenant: Tenant, s3_engine: EngineRunner, sqs_engine: EngineRunner) -> It
     wiring.storage().delete_prefix(f"tenants/{tenant.pk}/")
 
 
-@pytest.fixture
-def rewire() -> Iterator[Callable[[], None]]:
-    """Let changed settings reach the adapters now, and the unchanged ones after the test."""
-
-    def forget() -> None:
-        for adapter in vars(wiring).values():
-            if hasattr(adapter, "cache_clear"):
-                adapter.cache_clear()
-
-    yield forget
-    forget()
-
-
 class Reach:
     """Whether the application reaches a server: it does, until `cut`."""
 
