@@ -156,7 +156,15 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         EnvironmentInvalid: Something required is missing or something given is wrong. It lists every problem.
     """
     reader = EnvReader(os.environ if variables is None else variables)
-    environment = Environment(
+    environment = ask_for_settings(reader)
+    if reader.problems:
+        raise EnvironmentInvalid(tuple(reader.problems))
+    return environment
+
+
+def ask_for_settings(reader: EnvReader) -> Environment:
+    """Ask a reader for every setting. What it returns is usable only if the reader has noted no problem."""
+    return Environment(
         database=_read_database(reader),
         web=_read_web(reader),
         storage=_read_storage(reader),
@@ -166,9 +174,6 @@ def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
         playback=_read_playback(reader),
         transcode=_read_transcode(reader),
     )
-    if reader.problems:
-        raise EnvironmentInvalid(tuple(reader.problems))
-    return environment
 
 
 def exit_with_problems(error: EnvironmentInvalid) -> NoReturn:
