@@ -45,11 +45,13 @@ class Kind:
     suffix: str
     codec: tuple[str, ...] = H264
     flags: tuple[str, ...] = ()
+    hours: int = 1
 
 
 KINDS = (
     Kind(name="MP4, moov first", suffix=".mp4", flags=("-movflags", "+faststart")),
     Kind(name="MP4, moov last", suffix=".mp4"),
+    Kind(name="MP4, moov last, 5 h", suffix=".mp4", hours=5),
     Kind(name="MP4, fragmented", suffix=".mp4", flags=("-movflags", "+frag_keyframe+empty_moov")),
     Kind(name="MOV", suffix=".mov"),
     Kind(name="MKV", suffix=".mkv"),
@@ -96,11 +98,13 @@ def _verdict(prober: FfprobeProber, url: str) -> str:
 def _files(folder: Path, sizes_mb: list[int]) -> Iterator[tuple[str, Path, int]]:
     for kind in KINDS:
         clip = _clip(folder, kind)
-        # An index grows with the time, not with the bytes: large files are an hour long.
+        # An index grows with the time, not with the bytes: large files are an hour long, and one kind is longer.
         hour = _hour(folder, kind, clip)
         for size_mb in sizes_mb:
-            path = folder / f"grown{clip.suffix}"
-            _grow(clip if size_mb < HOUR_FROM_MB else hour, path, kind=kind.name, size_bytes=size_mb * MB)
+            path, content = folder / f"grown{clip.suffix}", clip if size_mb < HOUR_FROM_MB else hour
+            if content.stat().st_size > size_mb * MB:
+                continue
+            _grow(content, path, kind=kind.name, size_bytes=size_mb * MB)
             yield kind.name, path, size_mb
 
 
@@ -114,7 +118,8 @@ def _clip(folder: Path, kind: Kind) -> Path:
 
 def _hour(folder: Path, kind: Kind, clip: Path) -> Path:
     path = folder / f"hour{kind.suffix}"
-    _ffmpeg("-stream_loop", str(3600 // CLIP_SECONDS - 1), "-i", str(clip), "-c", "copy", *kind.flags, str(path))
+    times = kind.hours * 3600 // CLIP_SECONDS
+    _ffmpeg("-stream_loop", str(times - 1), "-i", str(clip), "-c", "copy", *kind.flags, str(path))
     return path
 
 

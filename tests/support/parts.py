@@ -57,13 +57,12 @@ def sign(
     video_id: int,
     numbers: Sequence[int],
     *,
-    body: bytes | None = None,
+    body: bytes = b"",
     checksum_of: Callable[[bytes], str] = crc,
 ) -> Any:
-    """Ask for part URLs, with the parts' checksums if the body is given."""
-    fields: dict[str, Any] = {"part_numbers": list(numbers)}
-    if body is not None:
-        fields["checksums"] = [checksum_of(part_of(body, number)) for number in numbers]
+    """Ask for URLs of parts of the body, or of parts that are never sent."""
+    checksums = [checksum_of(part_of(body, number)) for number in numbers]
+    fields = {"part_numbers": list(numbers), "checksums": checksums}
     return api.post(f"{video_id}/upload/multipart/presign/", fields)
 
 

@@ -103,7 +103,7 @@ class PartNumbersSerializer(serializers.Serializer[Any]):
     checksums = serializers.ListField(
         child=ChecksumField(*ChecksumAlgorithm),
         required=False,
-        help_text="One for each part, in the same order, by the ticket's `checksum_algorithm`.",
+        help_text="One for each part, in their order, by the ticket's `checksum_algorithm`; none where that is null.",
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -112,7 +112,7 @@ class PartNumbersSerializer(serializers.Serializer[Any]):
         if len(set(numbers)) != len(numbers):
             raise serializers.ValidationError({"part_numbers": "Each number once."})
         if sums is not None and len(sums) != len(numbers):
-            raise serializers.ValidationError({"checksums": "One for each part, or none at all."})
+            raise serializers.ValidationError({"checksums": "One for each part."})
         return attrs
 
 

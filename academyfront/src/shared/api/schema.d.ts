@@ -253,7 +253,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Sign up to 100 part URLs. Each accepts exactly its part's length, and its checksum if given. */
+        /** @description Sign up to 100 part URLs. Each accepts exactly its part's length and checksum. */
         post: operations["media_videos_upload_multipart_presign_create"];
         delete?: never;
         options?: never;
@@ -556,7 +556,7 @@ export interface components {
         /** @description Parts to be signed. */
         PartNumbersRequest: {
             part_numbers: number[];
-            /** @description One for each part, in the same order, by the ticket's `checksum_algorithm`. */
+            /** @description One for each part, in their order, by the ticket's `checksum_algorithm`; none where that is null. */
             checksums?: string[];
         };
         /** @description Where one part goes. */

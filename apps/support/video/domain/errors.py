@@ -94,7 +94,7 @@ class PartNumbersInvalid(VideoError):
 
 
 class PartChecksumsInvalid(VideoError):
-    """A part's checksum is none of the algorithm that the upload's ticket names."""
+    """A part's checksum is missing, or none of the algorithm that the upload's ticket names."""
 
     code = "invalid_part_checksums"
     public_params = ("checksum_algorithm",)

@@ -113,11 +113,11 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
     },
     "invalid_part_checksums": {
         "ko": Text(
-            "체크섬이 {checksum_algorithm} 값이 아닙니다.",
+            "조각의 체크섬이 없거나 {checksum_algorithm} 값이 아닙니다.",
             "업로드 응답의 `checksum_algorithm`으로 각 조각의 체크섬을 계산해 base64로 보내 주세요.",
         ),
         "en": Text(
-            "A checksum is not a {checksum_algorithm}.",
+            "A part's checksum is missing, or is not a {checksum_algorithm}.",
             "Work out each part's checksum with the `checksum_algorithm` of the upload, and send it as base64.",
         ),
     },

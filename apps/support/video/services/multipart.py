@@ -12,7 +12,7 @@ from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
 from libs.s3_client.client import MultipartUploadMissing
 
-from ..domain.checksums import Checksum
+from ..domain.checksums import Checksum, ChecksumAlgorithm
 from ..domain.errors import (
     InvalidStatus,
     PartChecksumsInvalid,
@@ -74,7 +74,7 @@ def sign_parts(
     clock: Clock,
 ) -> PartTickets:
     """
-    Sign a page of part URLs. Each binds its part's exact length, and its checksum where one is given.
+    Sign a page of part URLs. Each binds its part's exact length, and its checksum where storage does checksums.
 
     Raises:
         VideoNotFound: No such video for this tenant.
@@ -82,7 +82,7 @@ def sign_parts(
         UploadUrlExpired: The upload's deadline has passed.
         InvalidStatus: The upload is over.
         PartNumbersInvalid: The plan has no such part.
-        PartChecksumsInvalid: A checksum is none of the upload's algorithm.
+        PartChecksumsInvalid: A checksum is missing, or none of the upload's algorithm.
     """
     now = clock.now()
     upload, plan = _open_upload(tenant=tenant, video_id=video_id, now=now)
@@ -227,10 +227,13 @@ def _open_upload(*, tenant: Tenant, video_id: int, now: datetime) -> tuple[Video
 def _part_checksums(
     upload: VideoUpload, part_numbers: Sequence[int], values: Sequence[str]
 ) -> dict[int, Checksum | None]:
-    checksums = {number: upload.as_checksum(value) for number, value in zip(part_numbers, values, strict=False)}
-    if not all(checksum is None or checksum.algorithm.accepts(checksum.value) for checksum in checksums.values()):
+    if not upload.checksum_algorithm:
+        return dict.fromkeys(part_numbers)
+    # A part that was damaged on its way is noticed by this alone, so nobody may leave it out.
+    algorithm = ChecksumAlgorithm(upload.checksum_algorithm)
+    if len(values) != len(part_numbers) or not all(map(algorithm.accepts, values)):
         raise PartChecksumsInvalid(checksum_algorithm=upload.checksum_algorithm)
-    return checksums
+    return {number: upload.as_checksum(value) for number, value in zip(part_numbers, values, strict=True)}
 
 
 def _sign_part(

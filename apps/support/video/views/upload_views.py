@@ -51,7 +51,7 @@ class UploadViews(VideoViewSetBase):
     @extend_schema(request=PartNumbersSerializer, responses=PartTicketsSerializer)
     @action(detail=True, methods=["post"], url_path="upload/multipart/presign")
     def upload_multipart_presign(self, request: Request, pk: int) -> Response:
-        """Sign up to 100 part URLs. Each accepts exactly its part's length, and its checksum if given."""
+        """Sign up to 100 part URLs. Each accepts exactly its part's length and checksum."""
         fields = validated(PartNumbersSerializer(data=request.data))
         tickets = sign_parts(
             tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.clock(), **fields
