@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
 
 from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
@@ -194,9 +195,20 @@ class S3Storage(MultipartOperations):
         """Return a URL that reads the object, from where our own processes reach storage."""
         return self._presign(self._s3, "get_object", {"Bucket": self.bucket, "Key": key}, expires_seconds)
 
-    def presign_public_get(self, key: str, *, expires_seconds: float) -> str:
-        """Return a URL that reads the object, from where browsers reach storage."""
-        return self._presign(self._public_s3, "get_object", {"Bucket": self.bucket, "Key": key}, expires_seconds)
+    def presign_public_get(self, key: str, *, expires_seconds: float, save_as: str = "") -> str:
+        """
+        Return a URL that reads the object, from where browsers reach storage.
+
+        Args:
+            save_as: A file name, for a browser that is to save the object instead of showing it.
+
+        Source:
+            https://www.rfc-editor.org/rfc/rfc6266#section-4.3
+        """
+        params: dict[str, object] = {"Bucket": self.bucket, "Key": key}
+        if save_as:
+            params["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(save_as, safe='')}"
+        return self._presign(self._public_s3, "get_object", params, expires_seconds)
 
     def presign_put(
         self,

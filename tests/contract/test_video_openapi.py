@@ -56,6 +56,10 @@ def test_two_runs_give_the_same_document(document: dict[str, Any]) -> None:
         ("{id}/timeline/", {"get"}),
         ("{id}/why/", {"get"}),
         ("{id}/playback/", {"post"}),
+        ("{id}/download/", {"post"}),
+        ("{id}/move/", {"post"}),
+        ("bulk/", {"post"}),
+        ("sessions/", {"get"}),
         ("events/", {"get"}),
     ],
 )

@@ -23,9 +23,11 @@ WRITES = [
     ("POST", "upload/complete/"),
     ("POST", "retry/"),
     ("POST", "cancel/"),
+    ("POST", "move/"),
+    ("POST", "download/"),
 ]
 PLAY = ("POST", "playback/")
-BODIES: dict[str, Any] = {"PATCH": {"title": "남의 제목"}}
+BODIES: dict[tuple[str, str], Any] = {("PATCH", ""): {"title": "남의 제목"}, ("POST", "move/"): {"session": "2주차"}}
 each_call = pytest.mark.parametrize(("method", "path"), [*READS, *WRITES, PLAY])
 each_write = pytest.mark.parametrize(("method", "path"), WRITES)
 
@@ -46,7 +48,7 @@ def _engines(s3_engine: EngineRunner, sqs_engine: EngineRunner) -> None:
 
 
 def call(api: Api, method: str, video_id: int, path: str) -> Any:
-    return api.send(method, f"{video_id}/{path}", BODIES.get(method))
+    return api.send(method, f"{video_id}/{path}", BODIES.get((method, path)))
 
 
 class TestForeignTenant:
@@ -186,6 +188,7 @@ class TestAllowedActions:
         "retry": ("POST", "retry/"),
         "cancel": ("POST", "cancel/"),
         "play": ("POST", "playback/"),
+        "download": ("POST", "download/"),
         "update": ("PATCH", ""),
         "delete": ("DELETE", ""),
     }

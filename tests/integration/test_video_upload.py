@@ -295,7 +295,7 @@ class TestCompleted:
         assert answer.status_code == 200
         assert (body["job_id"], body["enqueue"], body["verification"]) == (str(job.pk), "sent", "verified")
         assert (body["video"]["status"], body["video"]["job_id"]) == ("UPLOADED", str(job.pk))
-        assert body["video"]["allowed_actions"] == ["cancel", "update", "delete"]
+        assert body["video"]["allowed_actions"] == ["cancel", "download", "update", "delete"]
         assert body["video"]["duration_seconds"] == pytest.approx(1.0, abs=0.2)
         assert (upload.state, upload.verified) == ("ACCEPTED", True)
         assert upload.etag == wiring.storage().head(upload.file_key).etag

@@ -115,7 +115,8 @@ class MemoryStorage:
     def presign_get(self, key: str, *, expires_seconds: float) -> str:
         return f"https://storage.invalid/{key}?expires={expires_seconds:.0f}"
 
-    presign_public_get = presign_get
+    def presign_public_get(self, key: str, *, expires_seconds: float, save_as: str = "") -> str:
+        return self.presign_get(key, expires_seconds=expires_seconds)
 
     def presign_put(self, key: str, *, content_type: str, size_bytes: int, **signed: object) -> str:
         return f"https://storage.invalid/{key}?type={content_type}&length={size_bytes}"

@@ -1,5 +1,6 @@
 """What goes over the wire, both ways."""
 
+from enum import StrEnum
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
@@ -21,6 +22,7 @@ from .services.jobs import RetryDetail
 
 THUMBNAIL_URL_TTL_SECONDS = 3600
 PARTS_A_PAGE = 100
+MOST_AT_ONCE = 100
 READER_ACTIONS = frozenset({VideoAction.PLAY})
 
 
@@ -120,6 +122,76 @@ class VideoUpdateSerializer(serializers.Serializer[Any]):
     """What of a video can be changed."""
 
     title = StrictTextField(max_length=200)
+
+
+class SessionOfVideosSerializer(serializers.Serializer[Any]):
+    """A session of the library."""
+
+    session = serializers.CharField(allow_blank=True, help_text="Empty: the videos that are in none.")
+    video_count = serializers.IntegerField()
+
+
+class VideoMoveSerializer(serializers.Serializer[Any]):
+    """Where a video goes."""
+
+    session = StrictTextField(max_length=100, allow_blank=True)
+    before = StrictIntegerField(
+        allow_null=True, default=None, help_text="The video of the session that comes next; null for the end."
+    )
+
+
+class BulkAction(StrEnum):
+    """What can be done with many videos in one call."""
+
+    RETRY = "retry"
+    MOVE = "move"
+    DELETE = "delete"
+
+
+class BulkSerializer(serializers.Serializer[Any]):
+    """Something to be done with many videos."""
+
+    action = serializers.ChoiceField(choices=[action.value for action in BulkAction])
+    video_ids = serializers.ListField(child=StrictIntegerField(min_value=1), min_length=1, max_length=MOST_AT_ONCE)
+    session = StrictTextField(max_length=100, allow_blank=True, required=False, help_text="Only to move, and then.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields when they fit each other."""
+        if len(set(attrs["video_ids"])) != len(attrs["video_ids"]):
+            raise serializers.ValidationError({"video_ids": "Each video once."})
+        if ("session" in attrs) != (attrs["action"] == BulkAction.MOVE):
+            raise serializers.ValidationError({"session": "Needed to move, and only then."})
+        return attrs
+
+
+class BulkRefusalSerializer(serializers.Serializer[Any]):
+    """Why one of them stays as it is, in the reader's language."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    hint = serializers.CharField()
+
+
+class BulkResultSerializer(serializers.Serializer[Any]):
+    """What has become of one of them."""
+
+    video_id = serializers.IntegerField()
+    refusal = BulkRefusalSerializer(allow_null=True, help_text="Null: done.")
+
+
+class BulkAnswerSerializer(serializers.Serializer[Any]):
+    """The answer to `bulk/`: one result for each video, in the order of the request."""
+
+    results = BulkResultSerializer(many=True)
+
+
+class SourceDownloadSerializer(serializers.Serializer[Any]):
+    """The answer to `download/`."""
+
+    url = serializers.URLField(help_text="Of the source as it was uploaded; browsers save it under its name.")
+    filename = serializers.CharField()
+    size_bytes = serializers.IntegerField()
+    expires_at = serializers.DateTimeField()
 
 
 class ProgressSerializer(serializers.Serializer[VideoTranscodeJob]):

@@ -62,7 +62,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description List videos, newest first. */
+        /** @description List videos, newest first; those of one session in their order. */
         get: operations["media_videos_list"];
         put?: never;
         post?: never;
@@ -102,6 +102,40 @@ export interface paths {
         put?: never;
         /** @description Cancel the active job; its worker stops at its next heartbeat. */
         post: operations["media_videos_cancel_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/download/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sign a URL under which a browser saves the source as it was uploaded. */
+        post: operations["media_videos_download_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/{id}/move/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Put a video elsewhere in its session or in another one. Repeating it changes nothing. */
+        post: operations["media_videos_move_create"];
         delete?: never;
         options?: never;
         head?: never;
@@ -299,6 +333,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/bulk/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Retry, move or delete up to a hundred videos, each for itself: one that refuses does not stop the others. */
+        post: operations["media_videos_bulk_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/events/": {
         parameters: {
             query?: never;
@@ -337,6 +388,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/sessions/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the sessions that have videos, by name. */
+        get: operations["media_videos_sessions_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/upload/init/": {
         parameters: {
             query?: never;
@@ -359,6 +427,13 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * @description * `retry` - retry
+         *     * `move` - move
+         *     * `delete` - delete
+         * @enum {string}
+         */
+        ActionEnum: "retry" | "move" | "delete";
+        /**
          * @description * `user` - user
          *     * `operator` - operator
          *     * `vendor` - vendor
@@ -372,11 +447,35 @@ export interface components {
          *     * `retry` - retry
          *     * `cancel` - cancel
          *     * `play` - play
+         *     * `download` - download
          *     * `update` - update
          *     * `delete` - delete
          * @enum {string}
          */
-        AllowedActionsEnum: "complete" | "refresh_url" | "retry" | "cancel" | "play" | "update" | "delete";
+        AllowedActionsEnum: "complete" | "refresh_url" | "retry" | "cancel" | "play" | "download" | "update" | "delete";
+        /** @description The answer to `bulk/`: one result for each video, in the order of the request. */
+        BulkAnswer: {
+            results: components["schemas"]["BulkResult"][];
+        };
+        /** @description Why one of them stays as it is, in the reader's language. */
+        BulkRefusal: {
+            code: string;
+            detail: string;
+            hint: string;
+        };
+        /** @description Something to be done with many videos. */
+        BulkRequest: {
+            action: components["schemas"]["ActionEnum"];
+            video_ids: number[];
+            /** @description Only to move, and then. */
+            session?: string;
+        };
+        /** @description What has become of one of them. */
+        BulkResult: {
+            video_id: number;
+            /** @description Null: done. */
+            refusal: components["schemas"]["BulkRefusal"] | null;
+        };
         /**
          * @description * `READY` - READY
          *     * `ENCODING` - ENCODING
@@ -652,6 +751,12 @@ export interface components {
             tenant: components["schemas"]["SessionTenant"] | null;
             role: components["schemas"]["RoleEnum"] | null;
         };
+        /** @description A session of the library. */
+        SessionOfVideos: {
+            /** @description Empty: the videos that are in none. */
+            session: string;
+            video_count: number;
+        };
         SessionTenant: {
             id: number;
             code: string;
@@ -671,6 +776,18 @@ export interface components {
          * @enum {string}
          */
         SeverityEnum: "ok" | "waiting" | "degraded" | "stuck" | "failed";
+        /** @description The answer to `download/`. */
+        SourceDownload: {
+            /**
+             * Format: uri
+             * @description Of the source as it was uploaded; browsers save it under its name.
+             */
+            url: string;
+            filename: string;
+            size_bytes: number;
+            /** Format: date-time */
+            expires_at: string;
+        };
         /**
          * @description * `table` - table
          *     * `outbox` - outbox
@@ -837,6 +954,12 @@ export interface components {
             readonly job: string | null;
             readonly attempt: number | null;
             readonly data: unknown;
+        };
+        /** @description Where a video goes. */
+        VideoMoveRequest: {
+            session: string;
+            /** @description The video of the session that comes next; null for the end. */
+            before?: number | null;
         };
         /** @description The answer to `progress/`. */
         VideoProgress: {
@@ -1062,6 +1185,8 @@ export interface operations {
                 page_size?: number;
                 /** @description Part of the title. */
                 search?: string;
+                /** @description Only this session, in its own order instead of the newest first; empty: without one. */
+                session?: string;
                 /** @description Only these statuses. */
                 status?: ("EXPIRED" | "FAILED" | "PENDING" | "PROCESSING" | "READY" | "UPLOADED")[];
             };
@@ -1203,6 +1328,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobAccepted"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_download_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceDownload"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_move_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VideoMoveRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Video"];
                 };
             };
             /** @description Refused or failed */
@@ -1563,6 +1752,41 @@ export interface operations {
             };
         };
     };
+    media_videos_bulk_create: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 printable characters. A repeat with the same key and body gets the same answer, for a day. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BulkRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkAnswer"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     media_videos_events_retrieve: {
         parameters: {
             query?: {
@@ -1610,6 +1834,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Quota"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_sessions_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOfVideos"][];
                 };
             };
             /** @description Refused or failed */

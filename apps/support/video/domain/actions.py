@@ -13,6 +13,7 @@ class VideoAction(StrEnum):
     RETRY = "retry"
     CANCEL = "cancel"
     PLAY = "play"
+    DOWNLOAD = "download"
     UPDATE = "update"
     DELETE = "delete"
 
@@ -37,4 +38,6 @@ def allowed_actions(
         actions.append(VideoAction.CANCEL)
     elif upload is UploadState.ACCEPTED:
         actions.append(VideoAction.RETRY)
+    if upload is UploadState.ACCEPTED:
+        actions.append(VideoAction.DOWNLOAD)
     return (*actions, VideoAction.UPDATE, VideoAction.DELETE)

@@ -1,8 +1,9 @@
 """Videos of one tenant, as the API shows them."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 
 from apps.core.models import Tenant
 
@@ -19,6 +20,21 @@ def videos_of(tenant: Tenant) -> QuerySet[Video]:
     """Return the tenant's videos that are not deleted, with upload and current job, newest first."""
     live = Video.objects.for_tenant(tenant).filter(deleted_at=None)
     return live.select_related("upload", "current_job", "tenant").order_by("-id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionOfVideos:
+    """A session of the library."""
+
+    session: str
+    video_count: int
+
+
+def sessions_of(tenant: Tenant) -> list[SessionOfVideos]:
+    """Return the tenant's sessions by name, those videos that are in none first."""
+    live = Video.objects.for_tenant(tenant).filter(deleted_at=None)
+    counted = live.values_list("session").annotate(Count("id")).order_by("session")
+    return [SessionOfVideos(session=session, video_count=count) for session, count in counted]
 
 
 def uploaded_by(videos: QuerySet[Video], *, user_id: int | None) -> QuerySet[Video]:

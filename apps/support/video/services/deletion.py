@@ -9,12 +9,11 @@ from apps.core.models import Tenant
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
 
-from ..domain.errors import VideoNotFound
 from ..domain.keys import output_prefix, source_prefix
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName
 from ..domain.ports import ObjectStorage
 from ..models import Video, VideoTranscodeJob, VideoUpload
-from .lifecycle import lock_video, record_event
+from .lifecycle import lock_live_video, lock_video, record_event
 from .quota import settle_charge
 from .storage_errors import translated_storage_errors
 from .transcode import cancel_job
@@ -32,12 +31,7 @@ def delete_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> 
     """
     now = clock.now()
     with transaction.atomic():
-        try:
-            video = lock_video(tenant_id=tenant.pk, video_id=video_id)
-        except Video.DoesNotExist as error:
-            raise VideoNotFound(video_id=video_id) from error
-        if video.deleted_at is not None:
-            raise VideoNotFound(video_id=video_id)
+        video = lock_live_video(tenant=tenant, video_id=video_id)
         _cancel_active_job(video, actor=actor, now=now)
         Video.objects.for_tenant(tenant).filter(pk=video.pk).update(
             deleted_at=now, purge_after=_safe_purge_time(video, now=now)

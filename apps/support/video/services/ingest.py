@@ -9,7 +9,6 @@ from types import MappingProxyType
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max
 
 from apps.core.errors import IdempotencyKeyReused
 from apps.core.idempotency import RETENTION
@@ -41,6 +40,7 @@ from ..domain.quota import Limits, require_room
 from ..models import Video, VideoTranscodeJob, VideoUpload
 from ..selectors.quota import limits_of, usage_of
 from ..selectors.videos import get_upload
+from .arrangement import claim_last_position
 from .lifecycle import move_upload, record_event
 from .multipart import NEXT_CHECK_AFTER, assemble, discard_parts, note_activity
 from .quota import claim_room, settle_charge
@@ -301,8 +301,9 @@ def _open_multipart(upload: VideoUpload, *, storage: ObjectStorage, now: datetim
 
 @transaction.atomic
 def _insert(video: Video, upload: VideoUpload, *, limits: Limits, actor: str, now: datetime) -> None:
+    # In this order: whoever moves videos about holds the session's lock and waits for rows, never for the usage.
+    video.position = claim_last_position(tenant=video.tenant, session=video.session)
     claim_room(tenant=video.tenant, limits=limits, size_bytes=upload.size_bytes)
-    video.position = _next_position(tenant=video.tenant, session=video.session)
     video.save(force_insert=True)
     upload.video = video
     upload.save(force_insert=True)
@@ -310,14 +311,6 @@ def _insert(video: Video, upload: VideoUpload, *, limits: Limits, actor: str, no
     record_event(
         video=video, event=EventName.UPLOAD_STARTED, actor=actor, now=now, data={"size_bytes": upload.size_bytes}
     )
-
-
-def _next_position(*, tenant: Tenant, session: str) -> int:
-    with connection.cursor() as cursor:
-        # Two uploads to one session take their numbers one after the other.
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"position:{tenant.pk}:{session}"])
-    videos = Video.objects.for_tenant(tenant).filter(session=session, deleted_at=None)
-    return (videos.aggregate(last=Max("position"))["last"] or 0) + 1
 
 
 def _settle_checksum(upload: VideoUpload, told: Mapping[str, str], *, storage: ObjectStorage) -> None:

@@ -12,9 +12,10 @@ from datetime import datetime
 import structlog
 from django.db import transaction
 
+from apps.core.models import Tenant
 from libs.db.guards import assert_in_transaction
 
-from ..domain.errors import TransitionRefused
+from ..domain.errors import TransitionRefused, VideoNotFound
 from ..domain.lifecycle import JOB_TRANSITIONS, UPLOAD_TRANSITIONS, EventName, JobState, UploadState, project_status
 from ..models import Video, VideoEvent, VideoTranscodeJob, VideoUpload
 from .quota import settle_charge
@@ -34,6 +35,22 @@ def lock_video(*, tenant_id: int, video_id: int) -> Video:
     """
     assert_in_transaction()
     return Video.objects.for_tenant(tenant_id).select_for_update(of=("self",)).get(pk=video_id)
+
+
+def lock_live_video(*, tenant: Tenant, video_id: int) -> Video:
+    """
+    Return the row of a video that people can see, locked until the transaction ends.
+
+    Raises:
+        VideoNotFound: No such video for this tenant, or it is deleted.
+    """
+    try:
+        video = lock_video(tenant_id=tenant.pk, video_id=video_id)
+    except Video.DoesNotExist as error:
+        raise VideoNotFound(video_id=video_id) from error
+    if video.deleted_at is not None:
+        raise VideoNotFound(video_id=video_id)
+    return video
 
 
 def move_job(

@@ -36,6 +36,7 @@ from ..services.editing import update_video
 from ..services.ingest import complete_upload, init_upload
 from ..services.jobs import cancel_video, retry_video
 from .base import serializer_context, user_id_of, validated, video_json
+from .library_views import LibraryViews
 from .upload_views import UploadViews, ticket_json
 
 STATUS_FILTER = OpenApiParameter(
@@ -46,33 +47,46 @@ SEARCH_FILTER = OpenApiParameter("search", str, description="Part of the title."
 MINE_FILTER = OpenApiParameter("mine", bool, description="Only what the caller has uploaded: nothing, for a machine.")
 
 
-class NewestFirst(CursorPagination):
-    """Pages that do not shift while videos are added."""
+SESSION_FILTER = OpenApiParameter(
+    "session", str, description="Only this session, in its own order instead of the newest first; empty: without one."
+)
+
+
+class LibraryPages(CursorPagination):
+    """Pages that do not shift while videos are added: the newest first, or a session in its order."""
 
     ordering = "-id"
     page_size = 24
     page_size_query_param = "page_size"
     max_page_size = 100
 
+    def get_ordering(self, request: Request, _queryset: QuerySet[Any], _view: Any) -> tuple[str, ...]:
+        """Return what the pages go by; it must be unique, so that each video is on one page."""
+        return ("position",) if "session" in request.query_params else ("-id",)
 
-class VideoViewSet(UploadViews):
+
+class VideoViewSet(LibraryViews, UploadViews):
     """The pipeline's videos, from upload to deletion."""
 
-    pagination_class = NewestFirst
+    pagination_class = LibraryPages
 
     def get_queryset(self) -> QuerySet[Video]:
         if getattr(self, "swagger_fake_view", False):
             return Video.objects.none()
         return videos_of(current_tenant(self.request))
 
-    @extend_schema(parameters=[STATUS_FILTER, SEARCH_FILTER, MINE_FILTER], responses=VideoSerializer(many=True))
+    @extend_schema(
+        parameters=[STATUS_FILTER, SEARCH_FILTER, SESSION_FILTER, MINE_FILTER], responses=VideoSerializer(many=True)
+    )
     def list(self, request: Request) -> Response:
-        """List videos, newest first."""
+        """List videos, newest first; those of one session in their order."""
         videos = self.get_queryset()
         if statuses := request.query_params.getlist("status"):
             videos = videos.filter(status__in=statuses)
         if search := request.query_params.get("search", "").replace("\x00", ""):
             videos = videos.filter(title__icontains=search)
+        if "session" in request.query_params:
+            videos = videos.filter(session=request.query_params["session"].replace("\x00", ""))
         if request.query_params.get("mine") == "true":
             videos = uploaded_by(videos, user_id=user_id_of(request))
         page = self.paginate_queryset(videos)

@@ -1,6 +1,6 @@
 import { answerOf, api } from "@/shared/api/client";
 import { steadyThumbnailUrl } from "./thumbnailUrl";
-import type { Quota, Video, VideoPage, VideoStatus } from "./types";
+import type { Quota, Video, VideoPage, VideoStatus, Why } from "./types";
 
 export interface VideoFilter {
   status: VideoStatus | null;
@@ -41,6 +41,9 @@ export const videoApi = {
   timeline: (id: number, signal: AbortSignal) =>
     answerOf(api.GET("/api/v1/media/videos/{id}/timeline/", { ...byId(id), signal })),
   quota: (signal: AbortSignal): Promise<Quota> => answerOf(api.GET("/api/v1/media/videos/quota/", { signal })),
+  why: (id: number, signal: AbortSignal): Promise<Why> =>
+    answerOf(api.GET("/api/v1/media/videos/{id}/why/", { ...byId(id), signal })),
+  download: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/download/", byId(id))),
   playback: (id: number, signal: AbortSignal) =>
     answerOf(api.POST("/api/v1/media/videos/{id}/playback/", { ...byId(id), signal })),
 };

@@ -1,38 +1,89 @@
 import { useState } from "react";
 import { Button, Group, Text } from "@mantine/core";
-import { IconCloudCheck, IconPlayerStop, IconRefresh, IconTrash } from "@tabler/icons-react";
+import { IconCloudCheck, IconDownload, IconPlayerStop, IconRefresh, IconTrash } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
+import { assertNever } from "@/shared/assertNever";
 import { isHttpProblem } from "@/shared/api/problem";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import type { Video, VideoAction } from "../api/types";
 import { isSending, useUploads } from "../hooks/uploads";
 import { useOffers } from "../hooks/useOffers";
 import { useVideoActions } from "../hooks/useVideos";
+import { useDownload, useWhy } from "../hooks/useWhy";
 import { ConfirmDialog } from "./ConfirmDialog";
 import { ResumeButton } from "./ResumeButton";
+import { rightAction } from "./rightAction";
+
+const SHOWN_ACTIONS: readonly VideoAction[] = ["complete", "refresh_url", "retry", "cancel", "download", "delete"];
 
 /** Buttons for what the server would accept now, and for nothing else. */
 export function VideoActions({ video }: { video: Video }) {
-  const may = (action: VideoAction) => video.allowed_actions.includes(action);
-  const isOurs = isSending(useUploads(), video.id);
-  const isUnwatchable = video.status === "FAILED";
+  // The one that helps stands beside the reason (`WhyPanel`).
+  const elsewhere = rightAction(useWhy(video).data);
   return (
     <Group gap="xs" mt="lg">
-      {may("complete") && !isOurs && <CompleteButton video={video} />}
-      {may("refresh_url") && !isOurs && <SendAgain video={video} />}
-      {may("retry") && <RetryButton video={video} isMain={isUnwatchable} />}
-      {may("cancel") && <CancelButton video={video} />}
-      {may("delete") && <DeleteButton video={video} />}
+      {SHOWN_ACTIONS.map(
+        (action) =>
+          action !== elsewhere &&
+          video.allowed_actions.includes(action) && <VideoActionButton key={action} video={video} action={action} />,
+      )}
     </Group>
   );
 }
 
-function CompleteButton({ video }: { video: Video }) {
+interface VideoActionButtonProps {
+  video: Video;
+  action: VideoAction;
+  isMain?: boolean;
+}
+
+export function VideoActionButton({ video, action, isMain = false }: VideoActionButtonProps) {
+  const isOurs = isSending(useUploads(), video.id);
+  switch (action) {
+    case "complete":
+      return isOurs ? null : <CompleteButton video={video} isMain={isMain} />;
+    case "refresh_url":
+      return isOurs ? null : <SendAgain video={video} />;
+    case "retry":
+      return <RetryButton video={video} isMain={isMain} />;
+    case "cancel":
+      return <CancelButton video={video} />;
+    case "download":
+      return <DownloadButton video={video} />;
+    case "delete":
+      return <DeleteButton video={video} />;
+    case "play":
+    case "update":
+      // They have their place in the player and beside the title.
+      return null;
+    default:
+      return assertNever(action);
+  }
+}
+
+function DownloadButton({ video }: { video: Video }) {
+  const { t } = useTranslation();
+  const download = useDownload(video.id);
+  return (
+    <Button
+      variant="default"
+      leftSection={<IconDownload size={18} />}
+      loading={download.isPending}
+      data-testid="action-download"
+      onClick={() => download.mutate(undefined, { onError: toastProblem })}
+    >
+      {t("video.actions.download")}
+    </Button>
+  );
+}
+
+function CompleteButton({ video, isMain }: { video: Video; isMain: boolean }) {
   const { t } = useTranslation();
   const { complete } = useVideoActions(video.id);
   return (
     <Button
+      variant={isMain ? "filled" : "default"}
       leftSection={<IconCloudCheck size={18} />}
       loading={complete.isPending}
       data-testid="action-complete"

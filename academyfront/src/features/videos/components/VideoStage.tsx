@@ -1,8 +1,16 @@
 import { Suspense, lazy, type ReactNode } from "react";
 import { Loader, Progress } from "@mantine/core";
-import { IconAlertTriangle, IconClockPause, IconHourglassEmpty, IconMovie, IconUpload } from "@tabler/icons-react";
+import {
+  IconAlertTriangle,
+  IconClockPause,
+  IconHourglassEmpty,
+  IconMovie,
+  IconPlayerPlay,
+  IconUpload,
+} from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { assertNever } from "@/shared/assertNever";
+import { formatClock } from "@/shared/i18n/format";
 import type { Video } from "../api/types";
 import { useUploads } from "../hooks/uploads";
 import { isUnfinished, resumePoint, sentPercent } from "../upload/uploadMachine";
@@ -16,13 +24,10 @@ const Player = lazy(() => import("./player/Player"));
 /** The place of the picture: the player, or why there is none yet. */
 export function VideoStage({ video }: { video: Video }) {
   const { t } = useTranslation();
+  if (video.playable) return <PlayableStage video={video} />;
   switch (video.status) {
     case "READY":
-      return (
-        <Suspense fallback={<PlayerLoading />}>
-          <Player key={video.id} videoId={video.id} title={video.title} posterUrl={video.thumbnail_url} />
-        </Suspense>
-      );
+      return <PlayableStage video={video} />;
     case "PROCESSING":
       return (
         <StagePanel icon={<IconMovie size={34} />} title={t("video.processingTitle")} text={t("video.processingText")}>
@@ -50,6 +55,28 @@ export function VideoStage({ video }: { video: Video }) {
   }
 }
 
+/** The player; while the encode goes on, it says how far one can watch. It stays when the rest arrives. */
+function PlayableStage({ video }: { video: Video }) {
+  const { t } = useTranslation();
+  const until = video.status === "READY" ? null : video.playable_until_seconds;
+  return (
+    <>
+      <Suspense fallback={<PlayerLoading />}>
+        <Player key={video.id} videoId={video.id} title={video.title} posterUrl={video.thumbnail_url} />
+      </Suspense>
+      {until !== null && (
+        <div className={classes.partial} data-testid="playable-until">
+          <IconPlayerPlay size={18} aria-hidden />
+          <span>{t("video.playableUntil", { clock: formatClock(until) })}</span>
+          <div className={classes.partialProgress}>
+            <EncodeProgress video={video} />
+          </div>
+        </div>
+      )}
+    </>
+  );
+}
+
 function PendingStage({ video }: { video: Video }) {
   const { t } = useTranslation();
   const running = useUploads().find(
@@ -74,14 +101,15 @@ function SendingStage({ item }: { item: UploadItem }) {
   );
 }
 
+/** The reason and what helps stand below, see `WhyPanel`. */
 function FailedStage({ video: { failure } }: { video: Video }) {
   const { t } = useTranslation();
   return (
     <StagePanel
       tone="alarm"
       icon={<IconAlertTriangle size={34} />}
-      title={failure?.detail ?? t("video.failedTitle")}
-      text={failure?.hint ?? t("video.failedUnknown")}
+      title={t("video.failedTitle")}
+      text={failure === null ? t("video.failedUnknown") : t("video.failedText")}
       note={failure === null ? undefined : t("video.causeCode", { code: failure.code })}
     />
   );

@@ -31,3 +31,7 @@ export function isKnownStage(stage: string): stage is keyof typeof ko.stage {
 export function isKnownEvent(name: string): name is keyof typeof ko.timeline.event {
   return Object.hasOwn(ko.timeline.event, name);
 }
+
+export function isKnownActor(kind: string): kind is keyof typeof ko.timeline.by {
+  return Object.hasOwn(ko.timeline.by, kind);
+}

@@ -10,6 +10,7 @@ import { VideoDetails } from "../components/VideoDetails";
 import { VideoHeading } from "../components/VideoHeading";
 import { VideoStage } from "../components/VideoStage";
 import { VideoTimeline } from "../components/VideoTimeline";
+import { WhyPanel } from "../components/WhyPanel";
 import { useVideo } from "../hooks/useVideos";
 import classes from "./VideoPage.module.css";
 
@@ -57,6 +58,7 @@ function VideoContent({ id }: { id: number }) {
             {video.session === "" ? t("video.noSession") : video.session}
           </Text>
         </div>
+        <WhyPanel video={video} />
         <VideoActions video={video} />
       </div>
       <aside className={classes.side}>

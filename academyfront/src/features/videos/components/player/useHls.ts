@@ -41,7 +41,11 @@ export function useHls({ video, masterUrl, startSeconds, onFault }: Options): Hl
     if (element === null) return;
     if (!Hls.isSupported()) return playNatively(element, masterUrl, startSeconds, onFault);
 
-    const hls = new Hls({ startPosition: startSeconds > 0 ? startSeconds : -1, capLevelToPlayerSize: true });
+    const hls = new Hls({
+      // A lecture that is still being encoded looks like a live stream, but it starts at its beginning.
+      startPosition: startSeconds,
+      capLevelToPlayerSize: true,
+    });
     player.current = hls;
     let recoveries = 0;
     hls.on(Hls.Events.MANIFEST_PARSED, (_, parsed) => {
