@@ -6,9 +6,9 @@ import structlog
 from django.db import DatabaseError, close_old_connections
 
 from apps.support.video.services.fleet import record_beat
-from libs.queue.client import QueueUnavailable, SQSQueueClient
+from libs.queue.client import QueueUnavailable
 
-from .handle import MessageHandler, Outcome
+from .handle import MessageHandler, MessageSource, Outcome
 
 log = structlog.get_logger(__name__)
 
@@ -17,7 +17,7 @@ LONG_POLL_SECONDS = 5
 PAUSE_SECONDS = 2.0
 
 
-def consume_once(*, queue: SQSQueueClient, handler: MessageHandler, wait_seconds: int) -> list[Outcome]:
+def consume_once(*, queue: MessageSource, handler: MessageHandler, wait_seconds: int) -> list[Outcome]:
     """
     Receive at most one message and handle it: a worker holds no work that it does not do.
 
@@ -33,12 +33,12 @@ def consume_once(*, queue: SQSQueueClient, handler: MessageHandler, wait_seconds
     return [handler.handle(message) for message in received]
 
 
-def run_consumer(*, queue: SQSQueueClient, handler: MessageHandler, stopping: threading.Event) -> None:
+def run_consumer(*, queue: MessageSource, handler: MessageHandler, stopping: threading.Event) -> None:
     """Consume until `stopping` is set. Survives a queue or database that comes and goes."""
     while not stopping.is_set():
         try:
             close_old_connections()
-            record_beat(worker_id=handler.worker_id)
+            record_beat(worker_id=handler.worker_id, clock=handler.clock)
             if not consume_once(queue=queue, handler=handler, wait_seconds=LONG_POLL_SECONDS):
                 # A call for help may have been lost, or come while everybody was busy.
                 handler.helper.help_out()

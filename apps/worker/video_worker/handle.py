@@ -4,7 +4,8 @@ import shutil
 import tempfile
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -20,8 +21,9 @@ from apps.support.video.domain.contracts import (
 )
 from apps.support.video.domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost
 from apps.support.video.services import transcode
+from libs.clock import Clock, SystemClock
 from libs.media.process import ProcessAborted
-from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMessage, SQSQueueClient
+from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMessage
 
 from .database import persistently
 from .failures import ATTEMPT_FAILURES, Failure, failure_of
@@ -52,6 +54,20 @@ class Outcome(StrEnum):
     UNREADABLE = "message_unreadable"
 
 
+class MessageSource(Protocol):
+    """A queue as its consumer sees it: at least once, in any order. Methods raise `QueueUnavailable`."""
+
+    def receive(
+        self, *, queue_name: str, max_messages: int, wait_seconds: int, visibility_seconds: int
+    ) -> Sequence[ReceivedMessage]: ...
+
+    def delete(self, *, queue_name: str, receipt_handle: str) -> None:
+        """Also raises `ReceiptHandleStale`."""
+
+    def change_visibility(self, *, queue_name: str, receipt_handle: str, visibility_seconds: float) -> None:
+        """Also raises `ReceiptHandleStale`."""
+
+
 class Processor(Protocol):
     """Turns a claimed job into a package, or raises one of `ATTEMPT_FAILURES`, `ProcessAborted` or `LeaseLost`."""
 
@@ -71,7 +87,7 @@ class ChunkHelper(Protocol):
 class MessageHandler:
     """Claims, works, settles, and only then deletes the message."""
 
-    queue: SQSQueueClient
+    queue: MessageSource
     queue_name: str
     processor: Processor
     helper: ChunkHelper
@@ -81,6 +97,7 @@ class MessageHandler:
     """SQS hides a message for 12 hours at most, from its receipt: before that, another attempt takes over."""
     work_folder: Path
     stopping: threading.Event
+    clock: Clock = field(default_factory=SystemClock)
 
     def handle(self, received: ReceivedMessage) -> Outcome:
         """Do what a message asks for and return what was done. A message that is not deleted comes again."""
@@ -95,7 +112,9 @@ class MessageHandler:
             log.error("message_unreadable", message_id=received.message_id, error=str(error))
             return Outcome.UNREADABLE
         try:
-            claim = transcode.claim_job(message=message, worker_id=self.worker_id, lease_seconds=self.lease_seconds)
+            claim = transcode.claim_job(
+                message=message, worker_id=self.worker_id, lease_seconds=self.lease_seconds, clock=self.clock
+            )
         except (JobNotVisible, JobHeld, JobSettled) as reason:
             outcome = self._put_aside(message, received, reason)
             return Outcome.HELPED if self.helper.help_out() else outcome
@@ -144,7 +163,7 @@ class MessageHandler:
     def _work(self, claim: ClaimedJob, received: ReceivedMessage) -> Outcome:
         folder = Path(tempfile.mkdtemp(prefix=f"{claim.job_id}-{claim.attempt}-", dir=self.work_folder))
         try:
-            ledger = TableLedger(claim, worker_id=self.worker_id, lease_seconds=self.lease_seconds)
+            ledger = TableLedger(claim, worker_id=self.worker_id, lease_seconds=self.lease_seconds, clock=self.clock)
             with self._lease(claim, received, ledger) as lease:
                 try:
                     output = self.processor.run(claim, folder=folder, progress=lease, ledger=ledger)
@@ -155,14 +174,14 @@ class MessageHandler:
                     return self._settle_failure(claim, failure)
                 if lease.lost.is_set():
                     raise LeaseLost(str(claim.job_id))
-                persistently(lambda: transcode.publish_job(claim=claim, output=output))
+                persistently(lambda: transcode.publish_job(claim=claim, output=output, clock=self.clock))
                 return Outcome.SUCCEEDED
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _lease(self, claim: ClaimedJob, received: ReceivedMessage, ledger: TableLedger) -> LeaseKeeper:
         def renew(progress: JobProgress) -> None:
-            transcode.renew_lease(claim=claim, progress=progress, lease_seconds=self.lease_seconds)
+            transcode.renew_lease(claim=claim, progress=progress, lease_seconds=self.lease_seconds, clock=self.clock)
             ledger.renew()
 
         return LeaseKeeper(
@@ -181,7 +200,7 @@ class MessageHandler:
         if lease.lost.is_set():
             raise LeaseLost(str(claim.job_id)) from error
         detail = HANDED_OVER if lease.is_over() and not self.stopping.is_set() else ""
-        persistently(lambda: transcode.hand_back_job(claim=claim, detail=detail))
+        persistently(lambda: transcode.hand_back_job(claim=claim, detail=detail, clock=self.clock))
         return Outcome.HANDED_BACK
 
     def _settle_failure(self, claim: ClaimedJob, failure: Failure) -> Outcome:
@@ -192,11 +211,11 @@ class MessageHandler:
             cause_code=failure.cause_code,
             detail=failure.detail,
         )
-        cause_code, detail = failure.cause_code, failure.detail
+        cause = {"cause_code": failure.cause_code, "detail": failure.detail}
         if failure.is_final:
-            persistently(lambda: transcode.fail_job(claim=claim, cause_code=cause_code, detail=detail))
+            persistently(lambda: transcode.fail_job(claim=claim, **cause, clock=self.clock))
             return Outcome.FAILED
-        persistently(lambda: transcode.retry_job(claim=claim, cause_code=cause_code, detail=detail))
+        persistently(lambda: transcode.retry_job(claim=claim, **cause, clock=self.clock))
         return Outcome.RETRY
 
     def _delete(self, received: ReceivedMessage) -> None:

@@ -11,11 +11,14 @@ from apps.support.video.domain.chunks import ChunkKind, ChunkStatus, ClaimedChun
 from apps.support.video.domain.contracts import ClaimedJob
 from apps.support.video.domain.errors import LeaseLost
 from apps.support.video.services import chunks
+from libs.clock import Clock, SystemClock
 
 from .database import persistently
 from .video.ledger import ChunkTicket
 
 Answer = TypeVar("Answer")
+
+SYSTEM_CLOCK = SystemClock()
 
 
 @dataclass(slots=True)
@@ -34,16 +37,17 @@ class TableLedger:
     `renew` is called from the lease's thread; everything else from the threads that do the work.
     """
 
-    def __init__(self, job: ClaimedJob, *, worker_id: str, lease_seconds: float) -> None:
+    def __init__(self, job: ClaimedJob, *, worker_id: str, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
         self._job = job
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds
+        self._clock = clock
         self._owner = threading.get_ident()
         self._lock = threading.Lock()
         self._held: dict[int, _Held] = {}
 
     def open(self, plan: JobPlan) -> None:
-        self._write(lambda: chunks.enter_plan(claim=self._job, plan=plan))
+        self._write(lambda: chunks.enter_plan(claim=self._job, plan=plan, clock=self._clock))
 
     def claim(self, kinds: Collection[ChunkKind]) -> ChunkTicket | None:
         claim = self._write(
@@ -53,6 +57,7 @@ class TableLedger:
                 kinds=kinds,
                 worker_id=self._worker_id,
                 lease_seconds=self._lease_seconds,
+                clock=self._clock,
             )
         )
         return None if claim is None else self.hold(claim)
@@ -88,7 +93,12 @@ class TableLedger:
 
     def _renew(self, held: "_Held") -> None:
         try:
-            chunks.renew_chunk(claim=held.claim, done_seconds=held.done_seconds, lease_seconds=self._lease_seconds)
+            chunks.renew_chunk(
+                claim=held.claim,
+                done_seconds=held.done_seconds,
+                lease_seconds=self._lease_seconds,
+                clock=self._clock,
+            )
         except LeaseLost:
             with self._lock:
                 is_held = self._held.get(held.claim.chunk_id) is held
@@ -101,11 +111,11 @@ class TableLedger:
 
     def finish(self, ticket: ChunkTicket, *, parts: Sequence[TrackPart], said: str) -> None:
         self._drop(ticket)
-        self._write(lambda: chunks.finish_chunk(claim=ticket.claim, parts=parts, said=said))
+        self._write(lambda: chunks.finish_chunk(claim=ticket.claim, parts=parts, said=said, clock=self._clock))
 
     def release(self, ticket: ChunkTicket, *, has_failed: bool = False) -> None:
         self._drop(ticket)
-        self._write(lambda: chunks.release_chunk(claim=ticket.claim, has_failed=has_failed))
+        self._write(lambda: chunks.release_chunk(claim=ticket.claim, has_failed=has_failed, clock=self._clock))
 
     def discard(self) -> None:
         self._write(lambda: chunks.discard_plan(claim=self._job))
@@ -115,7 +125,11 @@ class TableLedger:
         self._drop(ticket)
         self._write(
             lambda: chunks.fail_chunk(
-                claim=ticket.claim, cause_code=cause_code, detail=detail, is_files_fault=is_files_fault
+                claim=ticket.claim,
+                cause_code=cause_code,
+                detail=detail,
+                is_files_fault=is_files_fault,
+                clock=self._clock,
             )
         )
 
