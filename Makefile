@@ -19,10 +19,10 @@ CHECKED := apps libs tests clients/python/src clients/python/tests manage.py req
 .DEFAULT_GOAL := help
 # Each step stands on the one before.
 .NOTPARALLEL:
-.PHONY: help run test acceptance lint format lock install install-dev web browser
+.PHONY: help run test chaos chaos-points chaos-mutants acceptance lint format lock install install-dev web browser
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: install web ## Start everything here; WORKERS=2 for two workers, ACADEMY_PORT=9000 for another address
 	@exec $(PY) -m apps.standalone
@@ -30,6 +30,18 @@ run: install web ## Start everything here; WORKERS=2 for two workers, ACADEMY_PO
 test: install-dev web browser lint ## Install what the tests need, and run everything that CI runs
 	$(NPM) --prefix $(WEB) run --silent test
 	$(PY) -m pytest
+
+UPLOADS ?= 200
+SEED ?= 1
+
+chaos: install-dev ## Let everything fail at random during UPLOADS=200 uploads; SEED=1 chooses what, CHAOS=--encode really encodes
+	@$(PY) -m tests.chaos --uploads $(UPLOADS) --seed $(SEED) $(CHAOS)
+
+chaos-points: install-dev ## Let a process die before and after each of its calls and commits, in every life of an upload
+	CHAOS_ALL_POINTS=1 $(PY) -m pytest tests/chaos/test_kill_points.py -q -rP
+
+chaos-mutants: install-dev ## Show that each of the seeded bugs turns these tests red
+	CHAOS_ALL_MUTANTS=1 $(PY) -m pytest tests/chaos/test_mutants.py -q
 
 acceptance: install-dev web ## Upload a clip and show its way through queue and log with the aws command
 	$(PY) -m pytest tests/acceptance -s -q --no-header

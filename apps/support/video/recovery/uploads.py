@@ -93,7 +93,8 @@ def due_uploads(now: datetime) -> "QuerySet[VideoUpload]":
     waiting = VideoUpload.objects.across_tenants().filter(
         state__in=[UploadState.PENDING, UploadState.EXPIRED], next_check_at__lte=now, video__deleted_at=None
     )
-    return waiting.order_by("next_check_at")
+    # By id too: the page that is postponed must be the page that was looked at.
+    return waiting.order_by("next_check_at", "id")
 
 
 def complete_arrived(upload: VideoUpload, *, world: World) -> None:

@@ -1,0 +1,122 @@
+"""Sows a bug into a copy of the tree, and lets the copy live a scenario over the engines of this session."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from tests.chaos.mutants import Mutant
+
+REPOSITORY = Path(__file__).parents[2]
+COPIED = ("apps", "libs", "tests", "manage.py")
+TIMEOUT_SECONDS = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a copy's scenario ended: the oracle's categories, empty when it saw nothing, and its words."""
+
+    categories: tuple[str, ...]
+    words: str
+
+
+@contextmanager
+def scratch_databases(admin_url: str) -> Iterator[ScratchDatabases]:
+    """Make databases of this schema in no time, and remove them at the end."""
+    made = ScratchDatabases(admin_url)
+    try:
+        yield made
+    finally:
+        made.drop()
+
+
+class ScratchDatabases:
+    """Databases copied from one that was migrated once."""
+
+    def __init__(self, admin_url: str) -> None:
+        self._admin_url = admin_url
+        self._names: list[str] = []
+        self._template = f"chaos_template_{os.getpid()}"
+        self._execute("CREATE DATABASE {}", self._template)
+        self._names.append(self._template)
+        _run_manage(REPOSITORY, "migrate", "--noinput", environment={"DATABASE_URL": self._url(self._template)})
+
+    def make(self) -> str:
+        """Return the URL of an empty database with all tables."""
+        name = f"chaos_{os.getpid()}_{len(self._names)}"
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, self._template)
+        self._names.append(name)
+        return self._url(name)
+
+    def drop(self) -> None:
+        for name in self._names:
+            self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+    def _url(self, name: str) -> str:
+        return f"{self._admin_url.rpartition('/')[0]}/{name}"
+
+    def _execute(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self._admin_url, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def mutated_copy(mutant: Mutant | None, folder: Path) -> Iterator[Path]:
+    """Copy the tree and sow one bug, or none."""
+    copy = folder / "tree"
+    copy.mkdir()
+    for name in COPIED:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
+        else:
+            shutil.copy(source, copy / name)
+    for edit in mutant.edits if mutant else ():
+        path = copy / edit.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(edit.old) != 1:
+            raise AssertionError(f"{edit.file} has {text.count(edit.old)} places like this, not one:\n{edit.old}")
+        path.write_text(text.replace(edit.old, edit.new), encoding="utf-8")
+    try:
+        yield copy
+    finally:
+        shutil.rmtree(copy)
+
+
+def live(copy: Path, *, scenario: str, database_url: str) -> Outcome:
+    """Let a copy live a scenario until the oracle sees something wrong, or all its deaths have been died."""
+    done = _run(copy, "-m", "tests.chaos.live", scenario, environment={"DATABASE_URL": database_url})
+    if done.returncode != 0:
+        raise AssertionError(f"the copy broke:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    answer = json.loads(done.stdout.splitlines()[-1])
+    return Outcome(categories=tuple(answer["categories"]), words=answer["words"])
+
+
+def _run_manage(copy: Path, *arguments: str, environment: dict[str, str]) -> None:
+    done = _run(copy, "manage.py", *arguments, environment=environment)
+    if done.returncode != 0:
+        raise AssertionError(done.stderr[-4000:])
+
+
+def _run(copy: Path, *arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    variables = {"DJANGO_SETTINGS_MODULE": "apps.api.config.settings.test", "ACADEMY_LOG_LEVEL": "CRITICAL"}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        check=False,
+        cwd=copy,
+        env={**os.environ, **variables, "PYTHONPATH": str(copy), **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
