@@ -143,12 +143,18 @@ def _cause_against(facts: MediaFacts, limits: MediaLimits) -> str | None:
     if facts.stream_count > limits.max_streams:
         return "INPUT_TOO_MANY_STREAMS"
     if picture is None:
-        return "INPUT_NO_VIDEO_STREAM"
+        return _sound_cause(facts.audio) or _duration_cause(facts.duration_seconds, limits)
     if not picture.codec:
         return "INPUT_UNSUPPORTED_CODEC"
     if picture.coded_width <= 0 or picture.coded_height <= 0:
         return "INPUT_MALFORMED"
     return _picture_cause(picture, limits) or _duration_cause(facts.duration_seconds, limits)
+
+
+def _sound_cause(sound: AudioStreamFacts | None) -> str | None:
+    if sound is None:
+        return "INPUT_NO_VIDEO_STREAM"
+    return None if sound.codec else "INPUT_UNSUPPORTED_CODEC"
 
 
 def _picture_cause(picture: VideoStreamFacts, limits: MediaLimits) -> str | None:

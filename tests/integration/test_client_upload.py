@@ -25,7 +25,7 @@ from apps.support.video import wiring
 from apps.support.video.models import Video, VideoUpload
 from tests.support.parts import MIB, PART_BYTES, crc, crc32, large_clip
 from tests.support.server import ApiServer
-from tests.support.video_files import clip, sound_only
+from tests.support.video_files import clip, subtitles_only
 from tests.support.waiting import wait_until
 from tests.support.wire import Put, Wire
 
@@ -267,7 +267,7 @@ class TestRefusals:
     def test_a_file_that_is_no_video_is_refused_with_words(
         self, wire: Wire, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        good, bad = small(tmp_path), small(tmp_path, sound_only(), name="sound.mp4")
+        good, bad = small(tmp_path), small(tmp_path, subtitles_only(), name="sound.mp4")
         code, rows = run(capsys, bad, good)
         assert code == ExitCode.REFUSED
         assert rows[0]["error"]["code"] == "unsupported_media"
@@ -286,7 +286,7 @@ class TestRefusals:
         monkeypatch.delenv("LC_ALL", raising=False)
         monkeypatch.delenv("LC_MESSAGES", raising=False)
         monkeypatch.setenv("LANG", spoken)
-        code, rows = run(capsys, small(tmp_path, sound_only()))
+        code, rows = run(capsys, small(tmp_path, subtitles_only()))
         assert code == ExitCode.REFUSED
         assert word in rows[0]["error"]["detail"]
 

@@ -28,7 +28,7 @@ from libs.media.ffprobe import ProbeCrashed, ProbeTimeout, SourceUnreadable
 from libs.s3_client.client import StorageDenied
 from tests.support.api import Api, nothing_changes, put, stored_keys, upload_fields
 from tests.support.queue import purge_queue, waiting_bodies
-from tests.support.video_files import clip, sound_only, truncated_clip
+from tests.support.video_files import clip, subtitles_only, truncated_clip
 from tests.support.videos import MemoryStorage, Pipeline, all_rows, messages_of
 
 pytestmark = pytest.mark.django_db
@@ -474,11 +474,11 @@ class TestRefusedFile:
             (b"#EXTM3U\n#EXT-X-VERSION:3\n#EXTINF:4,\nhttp://127.0.0.1:1/internal\n", "INPUT_SUSPICIOUS"),
             (bytes(1000), "INPUT_NOT_VIDEO"),
             (b"\x00\x00\x00\x18ftypmp42" + bytes(500), None),
-            ("sound only", "INPUT_NO_VIDEO_STREAM"),
+            ("subtitles only", "INPUT_NO_VIDEO_STREAM"),
             ("truncated", "INPUT_TRUNCATED"),
             ("too short", "INPUT_TOO_SHORT"),
         ],
-        ids=["text", "playlist", "zeros", "header only", "sound only", "truncated", "too short"],
+        ids=["text", "playlist", "zeros", "header only", "subtitles only", "truncated", "too short"],
     )
     def test_a_file_that_can_never_be_played_is_422_with_the_reason_and_failed(
         self, api: Api, settings: Settings, rewire: Callable[[], None], body: bytes | str, cause: str | None
@@ -486,7 +486,7 @@ class TestRefusedFile:
         if body == "too short":
             settings.VIDEO_MIN_DURATION_SECONDS = 60.0
             rewire()
-        made = {"sound only": sound_only(), "truncated": truncated_clip(), "too short": clip()}
+        made = {"subtitles only": subtitles_only(), "truncated": truncated_clip(), "too short": clip()}
         content = body if isinstance(body, bytes) else made[body]
         video_id = api.upload(content, filename="notes.mp4")
         answer = refused(api.complete(video_id, Accept_Language="en"), 422, "unsupported_media")

@@ -12,7 +12,7 @@ from apps.worker.video_worker.video.ladder import fitted_size
 from apps.worker.video_worker.video.storyboard import interval_seconds, webvtt
 from libs.s3_client.client import S3Storage
 from tests.support.attempts import Encoded, encode
-from tests.support.media import clip, mean_luma, moving_picture, probe_report, run_ffmpeg
+from tests.support.media import clip, errors_when_played, mean_luma, moving_picture, probe_report, run_ffmpeg
 
 CUE = re.compile(r"([\d:.]+) --> ([\d:.]+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)")
 
@@ -145,3 +145,41 @@ def test_an_hour_needs_few_sheets() -> None:
     assert len(cues) == 360
     assert cues[100] == ("00:16:40.000", "00:16:50.000", "b.jpg", "0", "0", "160", "90")
     assert cues[359] == ("00:59:50.000", "01:00:00.000", "d.jpg", "1440", "450", "160", "90")
+
+
+@pytest.fixture(scope="module")
+def heard(storage: S3Storage, tmp_path_factory: pytest.TempPathFactory) -> Encoded:
+    folder = tmp_path_factory.mktemp("sound")
+    source = folder / "source.m4a"
+    quiet_then_loud = "aevalsrc='if(lt(t,35),0.01,0.5)*sin(2765*t)':s=44100:d=70"
+    run_ffmpeg("-f", "lavfi", "-i", quiet_then_loud, "-c:a", "aac", "-f", "mp4", str(source))
+    return encode(storage, source, folder=folder)
+
+
+class TestSound:
+    """To a teacher who has recorded with a phone in the pocket: sound alone is a lecture too."""
+
+    def test_it_is_played_as_sound(self, heard: Encoded) -> None:
+        assert (heard.output.renditions, heard.output.has_audio) == ((), True)
+        assert heard.output.duration_seconds == pytest.approx(70, abs=0.1)
+        assert "EXT-X-MEDIA:" not in heard.master
+        assert re.findall(r'CODECS="(.*)"\n(.*)', heard.master) == [("mp4a.40.2", "audio.m3u8")]
+        assert errors_when_played(heard.folder / "master.m3u8") == ""
+
+    def test_its_thumbnail_is_what_it_sounds_like(self, heard: Encoded, tmp_path: Path) -> None:
+        picture = heard.folder / "thumbnail.jpg"
+        stream = probe_report(picture)["streams"][0]
+        assert (stream["width"], stream["height"]) == (640, 360)
+        halves = []
+        for side, left in (("quiet", 0), ("loud", 320)):
+            run_ffmpeg("-i", str(picture), "-vf", f"crop=320:360:{left}:0", str(tmp_path / f"{side}.jpg"))
+            halves.append(mean_luma(tmp_path / f"{side}.jpg"))
+        assert halves[1] > halves[0] + 20
+
+    def test_its_storyboard_is_one_picture_from_start_to_end(self, heard: Encoded) -> None:
+        (cue,) = cues_of(heard)
+        assert seconds_of(cue[0]) == 0
+        assert seconds_of(cue[1]) == pytest.approx(heard.output.duration_seconds, abs=0.01)
+        assert cue[2:] == ("storyboard-1.jpg", "0", "0", "160", "90")
+        stream = probe_report(heard.folder / "storyboard-1.jpg")["streams"][0]
+        assert (stream["width"], stream["height"]) == (160, 90)

@@ -26,6 +26,15 @@ def sound_only(*, seconds: float = 1.0) -> bytes:
     return _encoded(["-f", "lavfi", "-i", f"sine=frequency=440:duration={seconds}", "-c:a", "aac"])
 
 
+@cache
+def subtitles_only() -> bytes:
+    """Return an MP4 with neither picture nor sound."""
+    with tempfile.TemporaryDirectory() as folder:
+        words = Path(folder) / "words.srt"
+        words.write_text("1\n00:00:00,000 --> 00:00:02,000\nMonday: fractions\n", encoding="utf-8")
+        return _encoded(["-i", str(words), "-c:s", "mov_text"])
+
+
 def truncated_clip() -> bytes:
     """Return the first part of an MP4 whose index was to come last: what a broken recording leaves."""
     whole = clip(moov_first=False)

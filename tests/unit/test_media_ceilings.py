@@ -62,7 +62,7 @@ def test_up_to_a_ceiling_a_source_is_fine(changes: dict[str, Any]) -> None:
         ({"width": 1921}, "INPUT_TOO_MANY_PIXELS"),
         ({"codec_name": ""}, "INPUT_UNSUPPORTED_CODEC"),
         ({"width": 0}, "INPUT_MALFORMED"),
-        ({"codec_type": "audio"}, "INPUT_NO_VIDEO_STREAM"),
+        ({"codec_type": "subtitle", "streams": 1}, "INPUT_NO_VIDEO_STREAM"),
     ],
 )
 def test_one_step_beyond_it_is_refused_for_that_cause(changes: dict[str, Any], cause_code: str) -> None:

@@ -59,3 +59,12 @@ def test_a_type_that_is_no_plain_video_type_is_refused(declared: str) -> None:
     """To storage: the bound type is sent as a header, so it is one token and nothing else."""
     with pytest.raises(FileTypeNotAllowed):
         accepted_content_type(filename="lecture.mp4", declared=declared)
+
+
+@pytest.mark.parametrize("declared", ["", "audio/mp4", "audio/x-m4a", "application/octet-stream"])
+def test_a_sound_is_taken_as_a_sound(declared: str) -> None:
+    """To a teacher who has recorded no picture: the file of a phone's recorder is a lecture too."""
+    accepted = accepted_content_type(filename="강의.m4a", declared=declared)
+    assert accepted == (declared if declared.startswith("audio/") else "audio/mp4")
+    with pytest.raises(FileTypeNotAllowed):
+        accepted_content_type(filename="강의.m4a", declared="video/mp4")

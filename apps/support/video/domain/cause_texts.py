@@ -210,8 +210,8 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
         "en": Text("The video codec is not supported.", "Convert it to H.264 in MP4 and upload it again."),
     },
     Cause.INPUT_NO_VIDEO_STREAM: {
-        "ko": Text("파일에 영상이 들어 있지 않습니다(소리만 있거나 비어 있음).", "화면이 있는 파일을 올려 주세요."),
-        "en": Text("The file has no picture (sound only, or nothing).", "Upload a file that has a picture."),
+        "ko": Text("파일에 영상도 소리도 들어 있지 않습니다.", "화면이나 소리가 있는 파일을 올려 주세요."),
+        "en": Text("The file has neither picture nor sound.", "Upload a file that has a picture or sound."),
     },
     Cause.INPUT_ENCRYPTED: {
         "ko": Text("암호화(DRM)된 파일입니다.", "암호화되지 않은 원본을 올려 주세요."),

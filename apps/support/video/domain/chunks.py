@@ -196,7 +196,9 @@ def playable_parts(parts: Sequence[TrackPart]) -> tuple[TrackPart, ...]:
 
 
 def playable_until(tracks: Mapping[str, Sequence[TrackPart]], *, plan: JobPlan, is_sound_done: bool) -> float:
-    """Return how far, in seconds, picture and sound can be watched in one rendition at least."""
+    """Return how far, in seconds, what there is of picture and sound can be watched in one rendition at least."""
+    if not plan.variants:
+        return _end_of(playable_parts(tracks.get(AUDIO_RENDITION, ())))
     pictures = [_end_of(playable_parts(tracks.get(variant.name, ()))) for variant in plan.variants]
     picture = max(pictures, default=0.0)
     if not plan.has_audio or is_sound_done:

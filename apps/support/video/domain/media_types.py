@@ -11,6 +11,7 @@ CONTENT_TYPE_OF_EXTENSION: Mapping[str, str] = MappingProxyType(
     {
         "mp4": "video/mp4",
         "m4v": "video/x-m4v",
+        "m4a": "audio/mp4",
         "mov": "video/quicktime",
         "mkv": "video/x-matroska",
         "webm": "video/webm",
@@ -27,7 +28,7 @@ CONTENT_TYPE_OF_EXTENSION: Mapping[str, str] = MappingProxyType(
 )
 
 # RFC 6838, section 4.2: the name is one token. It is signed and sent as a header.
-_VIDEO_TYPE = re.compile(r"video/[a-z0-9][a-z0-9!#$&^_.+-]{0,90}")
+_MEDIA_TYPE = re.compile(r"(video|audio)/[a-z0-9][a-z0-9!#$&^_.+-]{0,90}")
 
 
 def accepted_content_type(*, filename: str, declared: str) -> str:
@@ -35,17 +36,19 @@ def accepted_content_type(*, filename: str, declared: str) -> str:
     Return the content type that the upload URL binds.
 
     Browsers name types differently or not at all (an .mkv is "" in most), so the extension decides and the
-    declared type must only not contradict it by being something else than a video.
+    declared type must only not contradict it by being something else than a video, or than a sound for a sound's.
 
     Raises:
-        FileTypeNotAllowed: The extension is none of ours, or the declared type says that this is no video.
+        FileTypeNotAllowed: The extension is none of ours, or the declared type says that this is neither.
     """
     extension = file_extension(filename)
     essence = declared.split(";", maxsplit=1)[0].strip().lower()
     if extension not in CONTENT_TYPE_OF_EXTENSION:
         raise FileTypeNotAllowed(extension=extension)
+    usual = CONTENT_TYPE_OF_EXTENSION[extension]
     if essence in {"", "application/octet-stream"}:
-        return CONTENT_TYPE_OF_EXTENSION[extension]
-    if not _VIDEO_TYPE.fullmatch(essence):
+        return usual
+    named = _MEDIA_TYPE.fullmatch(essence)
+    if named is None or not usual.startswith(f"{named[1]}/"):
         raise FileTypeNotAllowed(extension=essence)
     return essence

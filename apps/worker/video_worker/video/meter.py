@@ -58,6 +58,14 @@ class ProgressMeter:
             self._sent_bytes += count
         self._report()
 
+    def looked(self) -> None:
+        """Count a look at the source for its pictures: no work that is counted, but a sign that it moves."""
+        with self._lock:
+            self._looks += 1
+            has_looked_before = self._looks > 1
+        if has_looked_before:
+            self._report()
+
     def finished(self, chunk: Chunk) -> None:
         """Count a chunk as done, whatever its last report was."""
         length = _length(chunk, self._duration_seconds)

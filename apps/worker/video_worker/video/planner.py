@@ -78,23 +78,20 @@ def plan_encode(facts: MediaFacts, *, index: KeyFrameIndex | None = None, may_co
         index: When the source's key frames are shown, where that is known.
         may_copy: Whether the source's own pictures may be a rendition.
 
-    Raises:
-        ValueError: There is no picture, which verification refuses.
+    A source without a picture has no renditions, only sound.
     """
     picture = facts.video
-    if picture is None:
-        raise ValueError("a source without a picture has no plan")
     copies = may_copy and can_copy_video(facts, index=index)
-    renditions = renditions_for(picture, copy=copies)
-    halves = any(rendition.frames_per_second < picture.frames_per_second for rendition in renditions)
+    renditions = renditions_for(picture, copy=copies) if picture is not None else ()
+    rate = picture.frames_per_second if picture is not None else 0.0
     return EncodePlan(
         renditions=renditions,
         chunks=_chunks(facts, renditions=renditions, index=index),
         has_audio=facts.audio is not None,
         copies_audio=may_copy and can_copy_audio(facts),
-        halves_frame_rate=halves,
+        halves_frame_rate=any(rendition.frames_per_second < rate for rendition in renditions),
         origin_seconds=facts.start_seconds,
-        first_picture_seconds=max(0.0, picture.start_seconds - facts.start_seconds),
+        first_picture_seconds=max(0.0, picture.start_seconds - facts.start_seconds) if picture is not None else 0.0,
         last_picture_seconds=index.frames[-1] - facts.start_seconds if index is not None and index.frames else None,
         last_picture_ends_seconds=_picture_end_seconds(facts),
         duration_seconds=facts.duration_seconds,

@@ -16,13 +16,14 @@ from libs.s3_client.client import ObjectMissing
 
 from ..lease import ProgressReporter
 from .crew import Crew
-from .encoder import CLOCK_WENT_BACK, SMALLEST_NAME, Source
+from .encoder import CLOCK_WENT_BACK, Source
 from .ledger import ChunkLedger
 from .meter import TO_PERCENT, ProgressMeter
+from .pictures import PictureMaker
 from .planner import job_plan
 from .publisher import gather_parts, store_files
-from .storyboard import STORYBOARD_NAME, Footage, make_storyboard, source_footage
-from .thumbnail import THUMBNAIL_NAME, make_thumbnail
+from .storyboard import STORYBOARD_NAME
+from .thumbnail import THUMBNAIL_NAME
 from .validate import validate_package
 from .workshop import ProcessingLimits, Workshop
 
@@ -98,11 +99,14 @@ class _Attempt:
         self._plan = job_plan(source.plan, etag=source.etag)
         self._meter = ProgressMeter(source.plan, progress)
         self._crew = Crew(should_stop=progress.should_stop)
+        self._pictures = PictureMaker(
+            source=source, ffmpeg=workshop.ffmpeg, watch=lambda: workshop.watch(self._crew.should_stop)
+        )
 
     def run(self) -> TranscodeOutput:
         self._ledger.open(self._plan)
         self._meter.elsewhere(self._ledger.statuses())
-        _, thumbnail = self._crew.run(main=lambda: self._do_chunks({ChunkKind.VIDEO}, name="main"), side=self._do_side)
+        _, pictures = self._crew.run(main=lambda: self._do_chunks({ChunkKind.VIDEO}, name="main"), side=self._do_side)
         said = self._finish_chunks()
         self._progress.report(stage="packaging", percent=TO_PERCENT)
         parts = self._gather()
@@ -111,22 +115,30 @@ class _Attempt:
         if self._source.facts.duration_seconds is None:
             # A recording of a browser's own says only now how long it is.
             require_length(duration, longest_seconds=self._claim.longest_seconds)
-        files = {
-            THUMBNAIL_NAME: thumbnail,
-            **self._storyboard(duration),
-            **package_playlists(tracks, plan=self._plan),
-        }
+        if STORYBOARD_NAME not in pictures:
+            pictures |= self._storyboard_at_last(duration, thumbnail=pictures[THUMBNAIL_NAME])
+        files = {**pictures, **package_playlists(tracks, plan=self._plan)}
         if self._progress.should_stop():
             raise ProcessAborted("its caller wants it no longer")
         store_files(files, prefix=self._claim.output_prefix, storage=self._workshop.storage)
         return self._output(files, parts, duration_seconds=duration)
 
-    def _do_side(self) -> bytes:
-        """Copy what can be copied and do the sound, beside the encode, then take the thumbnail."""
+    def _do_side(self) -> dict[str, bytes]:
+        """Copy what can be copied and do the sound, beside the encode, then take the pictures."""
         self._do_chunks(PASSES, name="side")
         self._raise_if_damaged(self._ledger.statuses())
-        folder, watch = self._subfolder("thumbnail"), self._workshop.watch(self._crew.should_stop)
-        return make_thumbnail(self._source, folder=folder, ffmpeg=self._workshop.ffmpeg, watch=watch)
+        thumbnail = self._pictures.thumbnail(self._subfolder("thumbnail"))
+        files = {THUMBNAIL_NAME: thumbnail}
+        seconds = self._source.facts.duration_seconds
+        if seconds is None or not self._pictures.may_go_ahead:
+            return files
+        return files | self._pictures.storyboard(
+            self._subfolder("storyboard"),
+            duration_seconds=seconds,
+            encoded=None,
+            thumbnail=thumbnail,
+            on_seconds=lambda _: self._meter.looked(),
+        )
 
     def _finish_chunks(self) -> str:
         """Wait for chunks that others do, take over those that they lose, and return what all encoders said."""
@@ -173,28 +185,18 @@ class _Attempt:
             self._ledger.discard()
             raise
 
-    def _storyboard(self, duration_seconds: float) -> dict[str, bytes]:
+    def _storyboard_at_last(self, duration_seconds: float, *, thumbnail: bytes) -> dict[str, bytes]:
         def on_seconds(seconds: float) -> None:
             share = min(1.0, seconds / duration_seconds)
             percent = TO_PERCENT + (PACKAGED_PERCENT - TO_PERCENT) * share
             self._progress.report(stage="packaging", percent=percent, moved_to=seconds)
 
-        return make_storyboard(
-            self._footage(duration_seconds),
+        return self._pictures.storyboard(
+            self._subfolder("storyboard"),
             duration_seconds=duration_seconds,
-            folder=self._subfolder("storyboard"),
-            ffmpeg=self._workshop.ffmpeg,
-            watch=self._workshop.watch(self._crew.should_stop),
+            encoded=self._folder / "main",
+            thumbnail=thumbnail,
             on_seconds=on_seconds,
-        )
-
-    def _footage(self, duration_seconds: float) -> Footage:
-        smallest = self._folder / "main" / SMALLEST_NAME
-        if not smallest.exists():
-            return source_footage(self._source, duration_seconds=duration_seconds)
-        rendition = self._source.plan.encoded[-1]
-        return Footage(
-            input_arguments=("-i", str(smallest)), stream="0:v:0", width=rendition.width, height=rendition.height
         )
 
     def _subfolder(self, name: str) -> Path:

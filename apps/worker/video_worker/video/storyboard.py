@@ -96,6 +96,25 @@ def make_storyboard(
     return {**files, STORYBOARD_NAME: cues.encode()}
 
 
+def waveform_storyboard(
+    waveform: bytes, *, duration_seconds: float, folder: Path, ffmpeg: Ffmpeg, watch: Watch
+) -> dict[str, bytes]:
+    """
+    Return the storyboard of a sound: one picture of all of it, small, from its start to its end.
+
+    Raises:
+        EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
+    """
+    large, small = folder / "waveform.jpg", folder / "storyboard-1.jpg"
+    large.write_bytes(waveform)
+    width, height = TILE_SIDE, TILE_SIDE * 9 // 16
+    arguments = ["-i", str(large), "-vf", f"scale={width}:{height}:flags=area", "-q:v", "6", "-update", "1", str(small)]
+    ffmpeg.run(arguments, watch=watch, cwd=folder)
+    seconds = max(duration_seconds, SHORTEST_INTERVAL_SECONDS)
+    cues = webvtt([small.name], tiles=1, interval=seconds, duration=duration_seconds, size=(width, height))
+    return {small.name: small.read_bytes(), STORYBOARD_NAME: cues.encode()}
+
+
 def interval_seconds(duration_seconds: float) -> float:
     """Return how far apart pictures are: a hundred over the video, within what is seen and what is useful."""
     wanted = math.ceil(duration_seconds / WANTED_TILES)

@@ -16,6 +16,7 @@ DARKEST_MEAN_LUMA = 28
 LOOK_AT_SECONDS = 60.0
 # The most representative of so many frames is taken.
 CANDIDATES = 10
+WAVE_COLOUR, BACK_COLOUR = "0x8ab4f8", "0x1f2937"
 
 
 def make_thumbnail(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch) -> bytes:
@@ -42,6 +43,37 @@ def make_thumbnail(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch
             target.unlink()
             return picture
     raise EncodeFailed(cause_code="OUTPUT_VERIFY_FAILED", detail="no frame for the thumbnail", is_files_fault=False)
+
+
+def make_waveform(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch) -> bytes:
+    """
+    Return a JPEG of what a source without a picture sounds like, from its start to its end.
+
+    Raises:
+        EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
+    """
+    sound = source.facts.audio
+    if sound is None:
+        raise ValueError("a source without sound has no waveform")
+    target, size = folder / THUMBNAIL_NAME, f"{THUMBNAIL_SIDE}x{THUMBNAIL_SIDE * 9 // 16}"
+    arguments = [
+        *input_options(url=source.url, if_match_etag=source.etag),
+        "-i", source.url,
+        "-filter_complex",
+        # All samples are held until the last has come: two thousand a second are enough for a picture of this width.
+        f"[0:{sound.index}]atrim=end={source.plan.longest_seconds:.3f},aresample=2000,aformat=channel_layouts=mono,"
+        f"showwavespic=s={size}:colors={WAVE_COLOUR}:scale=sqrt[wave];color={BACK_COLOUR}:s={size}[back];"
+        "[back][wave]overlay=shortest=1:format=auto",
+        "-frames:v", "1",
+        "-c:v", "mjpeg",
+        "-pix_fmt", "yuvj420p",
+        "-q:v", "4",
+        "-f", "image2",
+        "-update", "1",
+        str(target),
+    ]  # fmt: skip
+    ffmpeg.run(arguments, watch=watch, cwd=folder)
+    return target.read_bytes()
 
 
 def _tenth(source: Source) -> float:

@@ -34,9 +34,9 @@ def validate_package(tracks: Tracks, *, plan: EncodePlan, facts: MediaFacts, std
     pictures = {rendition.name: tracks.get(rendition.name, ()) for rendition in plan.renditions}
     for name, parts in tracks.items():
         _check_joints(name, parts)
-    if not all(pictures.values()):
-        raise EncodeFailed(cause_code="INPUT_MALFORMED", detail="no frame could be decoded", is_files_fault=True)
-    ends = [parts[-1].end_seconds for parts in pictures.values()]
+    if not all(pictures.values()) or not any(tracks.values()):
+        raise EncodeFailed(cause_code="INPUT_MALFORMED", detail="nothing could be decoded", is_files_fault=True)
+    ends = [parts[-1].end_seconds for parts in pictures.values()] or [0.0]
     longest = max(parts[-1].end_seconds for parts in tracks.values() if parts)
     _check_against_source(min(ends), longest, facts=facts, stderr=stderr)
     if max(ends) - min(ends) > TOLERANCE_SECONDS:
