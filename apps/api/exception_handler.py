@@ -63,6 +63,7 @@ STATUS_OF: Mapping[str, int] = {
     "playback_object_missing": 404,
     "job_precondition_failed": 500,
     "storage_unavailable": 503,
+    "event_streams_exhausted": 503,
     "VIDEO_UPLOAD_ENQUEUE_FAILED": 503,
 }
 

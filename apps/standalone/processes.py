@@ -30,7 +30,8 @@ from apps.standalone.paths import REPOSITORY, Home
 from apps.standalone.ports import PortPlan
 
 MAX_WORKERS = 64
-API_THREADS = 8
+# Event streams count too; the api itself refuses the one too many, with a sentence.
+API_CONNECTIONS = 4096
 HEALTH_TIMEOUT_SECONDS = 3.0
 
 
@@ -96,14 +97,7 @@ class Installation:
     def application(self) -> list[ProcessSpec]:
         """Describe the application's own processes."""
         api = replace(
-            self._python(
-                "api",
-                *("-m", "apps.standalone.serve_api", "--interface", "wsgi", "--host", "127.0.0.1"),
-                *("--port", str(self.ports.web), "--workers", "1", "--blocking-threads", str(API_THREADS)),
-                *("--no-access-log", "--log-level", "error", "--workers-kill-timeout", "8"),
-                "apps.api.config.wsgi:application",
-            ),
-            check_ready=lambda: check_health(self.ports),
+            self._python("api", *api_command(port=self.ports.web)), check_ready=lambda: check_health(self.ports)
         )
         workers = [self._django(f"worker-{n}", "run_video_worker") for n in range(1, self.worker_count + 1)]
         relay = self._django("relay", "run_outbox_relay")
@@ -119,6 +113,15 @@ class Installation:
             environment={**self.environment(), **home_marker(self.home)},
             working_folder=REPOSITORY,
         )
+
+
+def api_command(*, port: int) -> tuple[str, ...]:
+    """Return the arguments with which Python serves the api."""
+    return (
+        *("-m", "apps.standalone.serve_api", "--interface", "asgi", "--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", "1", "--backpressure", str(API_CONNECTIONS), "--workers-kill-timeout", "8"),
+        *("--no-access-log", "--log-level", "error", "apps.api.config.asgi:application"),
+    )
 
 
 def check_health(ports: PortPlan) -> None:

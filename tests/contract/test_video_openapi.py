@@ -61,6 +61,7 @@ def test_two_runs_give_the_same_document(document: dict[str, Any]) -> None:
         ("bulk/", {"post"}),
         ("sessions/", {"get"}),
         ("events/", {"get"}),
+        ("events/stream/", {"get"}),
     ],
 )
 def test_every_call_that_clients_rely_on_is_in_it(document: dict[str, Any], path: str, methods: set[str]) -> None:

@@ -91,7 +91,7 @@ def test_a_database_url_without_a_database_is_refused() -> None:
     assert problem.startswith("DATABASE_URL names no database")
 
 
-@pytest.mark.parametrize("arguments", [["manage.py", "check"], ["-c", "import apps.api.config.wsgi"]])
+@pytest.mark.parametrize("arguments", [["manage.py", "check"], ["-c", "import apps.api.config.asgi"]])
 def test_a_process_does_not_start_without_its_settings(arguments: list[str]) -> None:
     """To the operator: status 78 (EX_CONFIG), and the list of what to set."""
     environment = {name: value for name, value in os.environ.items() if name not in GOOD}

@@ -62,6 +62,7 @@ def test_codes_are_unique_and_stable() -> None:
     assert [error.code for error in ERRORS] == sorted(
         [
             "VIDEO_UPLOAD_ENQUEUE_FAILED",
+            "event_streams_exhausted",
             "file_type_not_allowed",
             "invalid_part_checksums",
             "invalid_part_numbers",

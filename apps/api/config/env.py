@@ -58,6 +58,10 @@ class WebSettings:
     web_root: Path
     log_level: str
     log_format: Literal["json", "console"]
+    api_threads: int
+    stream_limit: int
+    stream_seconds: float
+    stream_heartbeat_seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +216,10 @@ def _read_web(reader: EnvReader) -> WebSettings:
             Literal["json", "console"],
             reader.choice("ACADEMY_LOG_FORMAT", default="json", choices=("json", "console")),
         ),
+        api_threads=reader.integer("ACADEMY_API_THREADS", default=8),
+        stream_limit=reader.integer("ACADEMY_STREAM_LIMIT", default=2000),
+        stream_seconds=reader.number("ACADEMY_STREAM_SECONDS", default=300.0),
+        stream_heartbeat_seconds=reader.number("ACADEMY_STREAM_HEARTBEAT_SECONDS", default=15.0),
     )
 
 

@@ -11,6 +11,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ACADEMY_WEB_ROOT": "Folder of the built web app; by default the one in this repository.",
         "ACADEMY_LOG_LEVEL": "What is written to the log.",
         "ACADEMY_LOG_FORMAT": "`json` for machines, `console` for a person at a terminal.",
+        "ACADEMY_API_THREADS": "How many requests one api process works on at a time.",
+        "ACADEMY_STREAM_LIMIT": "How many event streams one api process holds open.",
+        "ACADEMY_STREAM_SECONDS": "After this long an event stream ends, and its caller is checked when it comes back.",
+        "ACADEMY_STREAM_HEARTBEAT_SECONDS": "How often a silent event stream shows that it lives.",
     },
     "Storage": {
         "S3_ENDPOINT_URL": "Where our processes reach storage; unset for AWS itself.",

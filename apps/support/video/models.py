@@ -20,9 +20,10 @@ from .domain.chunks import ChunkState
 from .domain.dead_letters import KEPT, LetterState
 from .domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
 from .domain.part_plan import PartPlan, UploadStrategy
-from .event_models import VideoEvent, VideoFeed
+from .event_models import FEED_CHANNEL, VideoEvent, VideoFeed
 
 __all__ = [
+    "FEED_CHANNEL",
     "TenantUsage",
     "TranscodeChunk",
     "Video",

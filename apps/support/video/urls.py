@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from .views.diagnosis_views import WhyView
 from .views.event_views import EventFeedView
 from .views.playback_views import PlaybackView
+from .views.stream_views import EventStreamView
 from .views.video_views import VideoViewSet
 
 router = SimpleRouter(use_regex_path=False)
@@ -13,6 +14,7 @@ router.register("", VideoViewSet, basename="video")
 
 urlpatterns = [
     path("events/", EventFeedView.as_view(), name="video-events"),
+    path("events/stream/", EventStreamView.as_view(), name="video-event-stream"),
     path("<int:pk>/playback/", PlaybackView.as_view(), name="video-playback"),
     path("<int:pk>/why/", WhyView.as_view(), name="video-why"),
     *router.urls,

@@ -371,6 +371,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/events/stream/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * @description Follow the feed as server-sent events.
+         *
+         *     Each has the event's position as its `id` and the same JSON as `events/`. Events named `heartbeat` come while
+         *     nothing happens. The server ends a stream after some minutes; go on from the last `id`, and nothing is missed.
+         */
+        get: operations["media_videos_events_stream_retrieve"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/quota/": {
         parameters: {
             query?: never;
@@ -1806,6 +1828,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeedPage"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    media_videos_events_stream_retrieve: {
+        parameters: {
+            query?: {
+                /** @description Position of the last event that you have; without it the stream begins with what happens next. */
+                after?: number;
+            };
+            header?: {
+                /** @description Position of the last event that you have; browsers send it by themselves. Wins over `after`. */
+                "Last-Event-ID"?: number;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
                 };
             };
             /** @description Refused or failed */

@@ -17,6 +17,10 @@ ACADEMY_PUBLIC_ORIGIN = _env.web.public_origin
 ACADEMY_WEB_ROOT = _env.web.web_root
 ACADEMY_LOG_LEVEL = _env.web.log_level
 ACADEMY_LOG_FORMAT = _env.web.log_format
+ACADEMY_API_THREADS = _env.web.api_threads
+ACADEMY_STREAM_LIMIT = _env.web.stream_limit
+ACADEMY_STREAM_SECONDS = _env.web.stream_seconds
+ACADEMY_STREAM_HEARTBEAT_SECONDS = _env.web.stream_heartbeat_seconds
 
 S3_ENDPOINT_URL = _env.storage.endpoint_url
 S3_PUBLIC_ENDPOINT_URL = _env.storage.public_endpoint_url

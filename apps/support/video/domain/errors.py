@@ -134,6 +134,13 @@ class EnqueueFailed(VideoError):
     retry_after_seconds = 5
 
 
+class EventStreamsExhausted(VideoError):
+    """This process holds as many event streams as it may."""
+
+    code = "event_streams_exhausted"
+    retry_after_seconds = 30
+
+
 class PlaybackTokenInvalid(VideoError):
     """The playback token is malformed, forged, expired, or for something else."""
 

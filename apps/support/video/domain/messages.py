@@ -152,6 +152,10 @@ TEXTS: Mapping[str, Mapping[str, Text]] = {
         "ko": Text("저장소가 응답하지 않습니다.", "잠시 뒤에 같은 요청을 다시 보내 주세요. 바뀐 것은 없습니다."),
         "en": Text("Storage did not answer.", "Repeat the same request in a moment; nothing has changed."),
     },
+    "event_streams_exhausted": {
+        "ko": Text("지금은 실시간 연결을 더 받을 수 없습니다.", "잠시 뒤 다시 연결하거나 events/를 조회해 주세요."),
+        "en": Text("There is no room for another event stream now.", "Connect again later, or ask events/ instead."),
+    },
     "VIDEO_UPLOAD_ENQUEUE_FAILED": {
         "ko": Text(
             "업로드는 안전하게 저장되었고, 인코딩 대기열에 넣는 일이 늦어지고 있습니다.",

@@ -1,0 +1,8 @@
+"""The ASGI application. It does not start on a bad configuration."""
+
+from __future__ import annotations
+
+from apps.api.config.wsgi import application as wsgi_application
+from apps.api.serving.wiring import build_root
+
+application = build_root(wsgi_application)
