@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.support.ports import free_port_plan
 from tests.support.stack import Stack
+from tests.support.wire import Wire
 
+VIDEOS = "/api/v1/media/videos/"
 CHROMIUM_FLAGS = (
     "--headless=new",
     "--no-sandbox",
@@ -32,6 +36,44 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM_FLAGS))
         yield browser
         browser.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wired:
+    """An installation whose browsers reach storage over a line that tests can damage, hold and count on."""
+
+    stack: Stack
+    wire: Wire
+
+    def open_tab(self, context: BrowserContext) -> Page:
+        """Open the upload page in another tab of a browser, signed in."""
+        tab = context.new_page()
+        if not context.cookies():
+            sign_in(tab, self.stack)
+        tab.goto(f"{self.stack.base_url}/upload")
+        tab.get_by_test_id("choose-files").wait_for()
+        return tab
+
+
+@pytest.fixture(scope="session")
+def wired_installation() -> Iterator[Wired]:
+    ports = free_port_plan()
+    with Wire(target=f"http://127.0.0.1:{ports.s3}") as wire:
+        stack = Stack(ports=ports, variables={"S3_PUBLIC_ENDPOINT_URL": wire.url})
+        stack.start()
+        yield Wired(stack=stack, wire=wire)
+        stack.close()
+
+
+@pytest.fixture
+def wired(wired_installation: Wired) -> Iterator[Wired]:
+    """Lines and counters as new; whatever a test has left unfinished is gone after it."""
+    wired_installation.wire.renew()
+    yield wired_installation
+    wired_installation.wire.renew()
+    pending = wired_installation.stack.http.get(VIDEOS, params={"status": "PENDING"}).json()["results"]
+    for video in pending:
+        wired_installation.stack.http.delete(f"{VIDEOS}{video['id']}/").raise_for_status()
 
 
 @pytest.fixture

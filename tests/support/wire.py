@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-PIECE_BYTES = 64 * 1024
+HELD_AT_MOST_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +24,34 @@ class Put:
     size_bytes: int
 
 
+class Gate:
+    """A rule for a line: lets a number of PUTs pass, and holds all others until it is opened, or the line is cut."""
+
+    def __init__(self, *, passing: int) -> None:
+        self._left = passing
+        self._lock = threading.Lock()
+        self._opened = threading.Event()
+        self._fate = "pass"
+
+    def __call__(self, put: Put) -> str:
+        with self._lock:
+            self._left -= 1
+            is_held = self._left < 0
+        if not is_held or self._opened.is_set():
+            return "pass"
+        self._opened.wait(HELD_AT_MOST_SECONDS)
+        return self._fate
+
+    def open(self) -> None:
+        """Let go of what is held, and of everything that comes."""
+        self._opened.set()
+
+    def cut(self) -> None:
+        """Let nothing of what is held arrive, and everything that comes."""
+        self._fate = "cut"
+        self._opened.set()
+
+
 @dataclass(slots=True)
 class Wire:
     """
@@ -31,11 +61,13 @@ class Wire:
         rule: Told of each PUT; returns "pass", "damage" (one byte), "cut" (the connection, halfway), or a status such
             as "403" to answer in storage's stead.
         puts: What came along, in order.
+        delivered: Those that storage has taken.
     """
 
     target: str
     rule: Callable[[Put], str] = lambda _: "pass"
     puts: list[Put] = field(default_factory=list)
+    delivered: list[Put] = field(default_factory=list)
     _server: ThreadingHTTPServer | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -58,55 +90,72 @@ class Wire:
         self._server.shutdown()
         self._server.server_close()
 
-    def decide(self, path: str, size_bytes: int) -> str:
+    def renew(self) -> None:
+        """Forget what came along, and let everything pass."""
+        with self._lock:
+            self.puts, self.delivered, self.rule = [], [], lambda _: "pass"
+
+    def decide(self, path: str, size_bytes: int) -> tuple[Put, str]:
         number = int(parse_qs(urlsplit(path).query).get("partNumber", ["0"])[0])
         with self._lock:
             tries = sum(put.part_number == number for put in self.puts) + 1
             put = Put(part_number=number, try_number=tries, size_bytes=size_bytes)
             self.puts.append(put)
-        return self.rule(put)
+        return put, self.rule(put)
 
 
 def _handler_of(wire: Wire) -> type[BaseHTTPRequestHandler]:
-    class Relay(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_PUT(self) -> None:
-            size_bytes = int(self.headers["Content-Length"])
-            fate = wire.decide(self.path, size_bytes)
-            if fate == "cut":
-                self.rfile.read(size_bytes // 2)
-                self.close_connection = True
-                return
-            body = bytearray(self.rfile.read(size_bytes))
-            if fate.isdigit():
-                self.send_response(int(fate))
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            if fate == "damage":
-                body[size_bytes // 2] ^= 1
-            self._pass_on("PUT", bytes(body))
-
-        def do_GET(self) -> None:
-            self._pass_on("GET", None)
-
-        def _pass_on(self, method: str, body: bytes | None) -> None:
-            storage = http.client.HTTPConnection(urlsplit(wire.target).netloc, timeout=30)
-            # The signature covers the host: it must be the one that the client asked.
-            storage.request(method, self.path, body=body, headers=dict(self.headers))
-            answer = storage.getresponse()
-            content = answer.read()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-            storage.close()
-
-        def log_message(self, format: str, *args: object) -> None:
-            return
+    class Relay(_Relay):
+        line = wire
 
     return Relay
+
+
+class _Relay(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    line: Wire
+
+    def do_PUT(self) -> None:
+        size_bytes = int(self.headers["Content-Length"])
+        put, fate = self.line.decide(self.path, size_bytes)
+        body = bytearray(self.rfile.read(size_bytes // 2 if fate == "cut" else size_bytes))
+        if len(body) < size_bytes:
+            # Cut, or the sender has gone in the middle of it.
+            self.close_connection = True
+        elif fate.isdigit():
+            self._answer(int(fate), {}, b"")
+        else:
+            if fate == "damage":
+                body[size_bytes // 2] ^= 1
+            if self._pass_on(bytes(body)) == HTTPStatus.OK:
+                self.line.delivered.append(put)
+
+    def do_GET(self) -> None:
+        self._pass_on(None)
+
+    def do_OPTIONS(self) -> None:
+        self._pass_on(None)
+
+    def _pass_on(self, body: bytes | None) -> int:
+        storage = http.client.HTTPConnection(urlsplit(self.line.target).netloc, timeout=30)
+        # The signature covers the host: it must be the one that the client asked.
+        storage.request(self.command, self.path, body=body, headers=dict(self.headers))
+        answer = storage.getresponse()
+        content = answer.read()
+        storage.close()
+        self._answer(answer.status, dict(answer.getheaders()), content)
+        return answer.status
+
+    def _answer(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in {"content-length", "transfer-encoding", "connection"}:
+                self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        # Whoever asked may have gone.
+        with contextlib.suppress(ConnectionError):
+            self.end_headers()
+            self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        return

@@ -108,7 +108,7 @@ export const en: Catalogue = {
     offersText: "These uploads are not finished. What has arrived is not sent again.",
     resume: "Continue",
     resumeWithFile: "Choose the file and continue",
-    begunElsewhere: "Started on another device or browser",
+    begunElsewhere: "Started on another device",
     otherFile: "This is another file. Please choose the first one ({{name}}, {{size}}).",
     fileNeeded: "The file ({{name}}) cannot be read. Please choose it again.",
     discard: "Discard",

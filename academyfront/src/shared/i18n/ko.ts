@@ -106,7 +106,7 @@ export const ko = {
     offersText: "끝나지 않은 업로드입니다. 이미 전송한 부분은 다시 보내지 않습니다.",
     resume: "이어서 올리기",
     resumeWithFile: "파일을 선택해 이어서 올리기",
-    begunElsewhere: "다른 기기나 브라우저에서 시작한 업로드",
+    begunElsewhere: "다른 기기에서 시작함",
     otherFile: "다른 파일입니다. 처음 고른 파일({{name}}, {{size}})을 선택해 주세요.",
     fileNeeded: "파일({{name}})을 읽을 수 없습니다. 파일을 다시 선택해 주세요.",
     discard: "버리기",

@@ -22,7 +22,7 @@ export function OfferRow({ offer }: { offer: Offer }) {
         <div className={classes.name}>{video.title}</div>
         <div className={classes.progress}>
           <Progress.Root size={6} radius="xl" className={classes.bar}>
-            <Progress.Section value={percent} color="gray" aria-label={t("dock.progressOf", { title: video.title })} />
+            <Progress.Section value={percent} color="gray.5" aria-label={t("dock.progressOf", { title: video.title })} />
           </Progress.Root>
           <span className={classes.percent}>{percent}%</span>
         </div>
@@ -33,7 +33,7 @@ export function OfferRow({ offer }: { offer: Offer }) {
           </div>
         )}
       </div>
-      {!isElsewhere && <DiscardButton offer={offer} />}
+      <div className={classes.buttons}>{!isElsewhere && <DiscardButton offer={offer} />}</div>
     </li>
   );
 }

@@ -53,7 +53,7 @@ function SendProgress({ item }: { item: UploadItem }) {
       <Progress.Root size={6} radius="xl" className={classes.bar} transitionDuration={200}>
         <Progress.Section
           value={percent}
-          color={isMoving ? "brand" : "gray"}
+          color={isMoving ? "brand" : "gray.5"}
           aria-label={t("dock.progressOf", { title: item.title })}
           data-testid="upload-progress"
         />

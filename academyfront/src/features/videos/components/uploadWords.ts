@@ -2,7 +2,8 @@ import { useTranslation } from "react-i18next";
 import { assertNever } from "@/shared/assertNever";
 import { formatBytes } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
-import { remainingSeconds } from "../upload/speedMeter";
+import { useNow } from "@/shared/ui/useNow";
+import { readMeter, remainingSeconds } from "../upload/speedMeter";
 import type { UploadProblem } from "../upload/uploadMachine";
 import type { UploadItem } from "../upload/uploadQueue";
 import { useRemainingWords } from "./words";
@@ -13,6 +14,7 @@ export function useUploadWords(): (item: UploadItem) => string {
   const language = useLanguage();
   const remainingWords = useRemainingWords();
   const problemWords = useUploadProblemWords();
+  const nowMs = useNow(1_000);
   return ({ file, state }) => {
     switch (state.phase) {
       case "queued":
@@ -22,9 +24,10 @@ export function useUploadWords(): (item: UploadItem) => string {
       case "sending": {
         const sent = formatBytes(state.sentBytes, language);
         const parts = [t("dock.amount", { sent, total: formatBytes(file.size, language) })];
-        const { bytesPerSecond } = state.meter;
+        const meter = readMeter(state.meter, state.sentBytes, nowMs);
+        const { bytesPerSecond } = meter;
         if (bytesPerSecond !== null) parts.push(t("dock.speed", { speed: formatBytes(bytesPerSecond, language) }));
-        const seconds = remainingSeconds(state.meter, state.sentBytes, file.size);
+        const seconds = remainingSeconds(meter, state.sentBytes, file.size);
         if (seconds !== null) parts.push(remainingWords(seconds));
         return parts.join(" · ");
       }

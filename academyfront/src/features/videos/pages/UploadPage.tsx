@@ -57,8 +57,8 @@ export default function UploadPage() {
         className={classes.session}
         data-testid="upload-session"
       />
-      <OfferList />
       <UploadList />
+      <OfferList />
     </Stack>
   );
 }

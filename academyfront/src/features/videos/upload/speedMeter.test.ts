@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { newSpeedMeter, observeBytes, remainingSeconds, restartMeter } from "./speedMeter";
+import { newSpeedMeter, observeBytes, readMeter, remainingSeconds, restartMeter } from "./speedMeter";
 
 describe("the speed meter", () => {
   it("says nothing before it has seen enough", () => {
@@ -30,6 +30,13 @@ describe("the speed meter", () => {
     const after = remainingSeconds(stalled, 30_000_000, 90_000_000) ?? 0;
     expect(after / before).toBeLessThan(1.08);
     expect(stalled.bytesPerSecond).toBeLessThan(800_000);
+  });
+
+  it("falls when the line has gone silent, and not between two reports", () => {
+    let meter = newSpeedMeter(0);
+    for (let second = 1; second <= 10; second += 1) meter = observeBytes(meter, second * 1_000_000, second * 1_000);
+    expect(readMeter(meter, 10_000_000, 12_000)).toBe(meter);
+    expect(readMeter(meter, 10_000_000, 20_000).bytesPerSecond).toBeLessThan(100_000);
   });
 
   it("does not count the time in which nothing was tried", () => {

@@ -10,6 +10,7 @@ export interface SpeedMeter {
 
 // Shorter samples measure the browser's send buffer, not the network.
 const MIN_SAMPLE_MS = 400;
+const SILENT_MS = 3_000;
 const TIME_CONSTANT_MS = 4_000;
 const STEADY_TIME_CONSTANT_MS = 15_000;
 
@@ -34,6 +35,11 @@ export function observeBytes(meter: SpeedMeter, totalBytes: number, atMs: number
 /** Measure from here on: the time in which nothing was tried says nothing of the line. */
 export function restartMeter(meter: SpeedMeter, totalBytes: number, atMs: number): SpeedMeter {
   return { ...meter, sampleBytes: totalBytes, sampleAtMs: atMs };
+}
+
+/** What the meter says when it is looked at: a line that has fallen silent reports nothing, least of all that. */
+export function readMeter(meter: SpeedMeter, totalBytes: number, nowMs: number): SpeedMeter {
+  return nowMs - meter.sampleAtMs < SILENT_MS ? meter : observeBytes(meter, totalBytes, nowMs);
 }
 
 /** Null while unknown, or while nothing moves. */

@@ -65,7 +65,7 @@ class RunningUpload {
   #videoId: number | null;
   #sent: boolean;
   #checksums = noChecksums;
-  #reportedAtMs = -Infinity;
+  #reported: { atMs: number; storedBytes: number } | null = null;
 
   constructor(file: File, options: UploadOptions) {
     this.#file = file;
@@ -102,7 +102,7 @@ class RunningUpload {
   /** Find the upload that this file has begun already, or announce a new video. */
   async #begin(): Promise<number> {
     const { memory, ports } = this.#options;
-    const fingerprint = await ports.hashes.fingerprint(this.#file);
+    const fingerprint = await this.#withRetries(() => ports.hashes.fingerprint(this.#file));
     const known = await memory.find(fingerprint);
     if (known !== null) return known.videoId;
     this.#ticket = await this.#init();
@@ -138,7 +138,7 @@ class RunningUpload {
 
   async #sendAndComplete(videoId: number): Promise<UploadOutcome> {
     if (!this.#sent) {
-      this.#reportedAtMs = -Infinity;
+      this.#reported = null;
       const ticket = this.#ticket ?? (await this.#freshTicket(videoId));
       if (ticket.upload.strategy === "multipart") await this.#sendInParts(ticket);
       else await this.#sendAtOnce(ticket);
@@ -160,7 +160,7 @@ class RunningUpload {
         storedParts: () => this.#withRetries(() => ports.api.storedParts(videoId, signal)),
         sign: (parts) => this.#withRetries(() => ports.api.signParts(videoId, parts, signal)),
         checksums:
-          algorithm === null ? null : { algorithm, of: (blob) => ports.hashes.checksum(algorithm, blob) },
+          algorithm === null ? null : { algorithm, of: (blob) => this.#checksum(algorithm, blob) },
         isPassing: (error) => passingFailure(error) !== null,
         backOff: (error, setbacks) => this.#backOff(error, setbacks),
         onProgress: (progress) => this.#report(videoId, progress),
@@ -232,11 +232,15 @@ class RunningUpload {
 
   /** Which of them storage can check is known only when the server has answered. */
   async #checksumsOfSmallFile(): Promise<WholeChecksums> {
-    const { hashes } = this.#options.ports;
     return {
-      checksum_crc64nvme: checksumText("CRC64NVME", await hashes.checksum("CRC64NVME", this.#file)),
-      checksum_crc32: checksumText("CRC32", await hashes.checksum("CRC32", this.#file)),
+      checksum_crc64nvme: checksumText("CRC64NVME", await this.#checksum("CRC64NVME", this.#file)),
+      checksum_crc32: checksumText("CRC32", await this.#checksum("CRC32", this.#file)),
     };
+  }
+
+  /** What hashes is loaded over the network, too. */
+  #checksum(algorithm: ChecksumAlgorithm, blob: Blob): Promise<bigint> {
+    return this.#withRetries(() => this.#options.ports.hashes.checksum(algorithm, blob));
   }
 
   async #complete(videoId: number): Promise<UploadOutcome> {
@@ -292,10 +296,11 @@ class RunningUpload {
 
   #report(videoId: number, { sentBytes, storedBytes }: SendProgress): void {
     const atMs = this.#options.ports.clock.nowMs();
-    if (this.#reportedAtMs === -Infinity) this.#emit({ type: "sending_started", videoId, storedBytes, atMs });
-    else if (atMs - this.#reportedAtMs < PROGRESS_EVERY_MS) return;
+    const reported = this.#reported;
+    if (reported === null) this.#emit({ type: "sending_started", videoId, storedBytes, atMs });
+    else if (atMs - reported.atMs < PROGRESS_EVERY_MS && storedBytes === reported.storedBytes) return;
     else this.#emit({ type: "bytes_sent", sentBytes, storedBytes, atMs });
-    this.#reportedAtMs = atMs;
+    this.#reported = { atMs, storedBytes };
     this.#options.memory.progress(videoId, storedBytes);
   }
 
