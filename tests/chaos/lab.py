@@ -33,8 +33,9 @@ from apps.support.video.models import VideoTranscodeJob
 from apps.support.video.recovery.invariant import World
 from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.services import transcode
+from apps.support.video.services.announcing import NO_CHECKSUMS, init_upload
 from apps.support.video.services.deletion import delete_video
-from apps.support.video.services.ingest import NO_CHECKSUMS, complete_upload, init_upload
+from apps.support.video.services.ingest import complete_upload
 from apps.support.video.services.jobs import cancel_video, retry_video
 from apps.support.video.services.multipart import sign_parts
 from apps.support.video.services.sqs_queue import VideoSQSQueue

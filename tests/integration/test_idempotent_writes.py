@@ -37,10 +37,9 @@ def storage(s3_engine: EngineRunner) -> S3Storage:
 def api(tenant: Tenant, storage: S3Storage, sqs_engine: EngineRunner) -> Iterator[Api]:
     purge_queue()
     yield Api(tenant)
-    prefix = f"tenants/{tenant.pk}/"
-    for upload in storage.list_multiparts(prefix):
+    for upload in storage.list_multiparts("tenants/"):
         storage.abort_multipart(upload.key, upload_id=upload.upload_id)
-    storage.delete_prefix(prefix)
+    storage.delete_prefix("tenants/")
 
 
 def failed_video(api: Api) -> int:

@@ -22,7 +22,7 @@ from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.recovery.strays import StoredHasOwner
 from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted
 from apps.support.video.recovery.wired import wired_world
-from apps.support.video.services.ingest import init_upload
+from apps.support.video.services.announcing import init_upload
 from apps.support.video.services.multipart import assemble
 from libs.clock import FixedClock, SystemClock
 from libs.s3_client.client import S3Storage

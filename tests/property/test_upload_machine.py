@@ -49,8 +49,9 @@ from apps.support.video.recovery.invariant import World
 from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.recovery.usage import UsageIsExact
 from apps.support.video.selectors.quota import usage_of
+from apps.support.video.services.announcing import init_upload
 from apps.support.video.services.deletion import delete_video
-from apps.support.video.services.ingest import complete_upload, init_upload, refresh_upload_url
+from apps.support.video.services.ingest import complete_upload, refresh_upload_url
 from apps.support.video.services.jobs import retry_video
 from apps.support.video.services.lifecycle import current_projection
 from apps.support.video.services.multipart import abort_upload, assemble, sign_parts

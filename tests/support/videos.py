@@ -18,8 +18,9 @@ from apps.support.video.domain.errors import UnsupportedMedia
 from apps.support.video.domain.lifecycle import JobState
 from apps.support.video.models import InvariantRound, Video, VideoEvent, VideoTranscodeJob, VideoUpload
 from apps.support.video.recovery.invariant import World
+from apps.support.video.services.announcing import init_upload
 from apps.support.video.services.deletion import delete_video
-from apps.support.video.services.ingest import complete_upload, expire_upload, init_upload
+from apps.support.video.services.ingest import complete_upload, expire_upload
 from apps.support.video.services.jobs import Retry, cancel_video, retry_video
 from apps.support.video.services.sqs_queue import VideoSQSQueue
 from apps.support.video.services.tickets import UploadTicket

@@ -31,9 +31,10 @@ from ..serializers import (
     VideoSerializer,
     VideoUpdateSerializer,
 )
+from ..services.announcing import init_upload
 from ..services.deletion import delete_video
 from ..services.editing import update_video
-from ..services.ingest import complete_upload, init_upload
+from ..services.ingest import complete_upload
 from ..services.jobs import cancel_video, retry_video
 from .base import serializer_context, user_id_of, validated, video_json
 from .library_views import LibraryViews
