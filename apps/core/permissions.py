@@ -77,6 +77,16 @@ class CanWriteVideos(BasePermission):
         return principal.may_read_videos if request.method in SAFE_METHODS else principal.may_write_videos
 
 
+class IsOperator(BasePermission):
+    """
+    People who run the installation, and so may see every tenant. No tenant's role and no key makes anybody that:
+    `User.is_staff` does, which `manage.py seed_tenant --operator` sets.
+    """
+
+    def has_permission(self, request: Request, _view: APIView) -> bool:
+        return isinstance(request.user, User) and request.user.is_active and request.user.is_staff
+
+
 def _find_principal(request: Request) -> Principal:
     if isinstance(request.auth, ApiKey):
         return _principal_of_key(request, request.auth)

@@ -27,9 +27,14 @@ class SeedReport:
 
 
 @transaction.atomic
-def seed_tenant(*, code: str, name: str, username: str, password: str, api_key: str) -> SeedReport:
+def seed_tenant(
+    *, code: str, name: str, username: str, password: str, api_key: str, is_operator: bool = False
+) -> SeedReport:
     """
     Make a tenant with an owner and a key, or bring the owner's password and role up to date.
+
+    Args:
+        is_operator: The owner also runs the installation, and may see every tenant's line.
 
     Running it again changes nothing, ends no session and revives no revoked key.
 
@@ -46,6 +51,9 @@ def seed_tenant(*, code: str, name: str, username: str, password: str, api_key: 
     if not user.check_password(password):
         user.set_password(password)
         user.save(update_fields=["password"])
+    if is_operator and not user.is_staff:
+        user.is_staff = True
+        user.save(update_fields=["is_staff"])
     _, is_fresh = Membership.objects.for_tenant(tenant).get_or_create(
         user=user, tenant=tenant, defaults={"role": Role.OWNER}
     )

@@ -85,9 +85,8 @@ class Installation:
 
     def preparations(self) -> list[list[ProcessSpec]]:
         """Describe the commands that run to their end before the application starts; those of a group side by side."""
-        seed = self._django(
-            "seed", "seed_tenant", "--code", TENANT_CODE, "--name", TENANT_NAME, "--username", self.credentials.web_user
-        )
+        user = ("--username", self.credentials.web_user, "--operator")
+        seed = self._django("seed", "seed_tenant", "--code", TENANT_CODE, "--name", TENANT_NAME, *user)
         with_secrets = {**seed.environment, **seed_environment(self.credentials)}
         return [
             [self._django("migrate", "migrate", "--noinput"), self._django("provision", "provision_video")],

@@ -281,6 +281,8 @@ class Stale:
 
     def __init__(self, invariant: Invariant, finding: Finding) -> None:
         self.code = invariant.code
+        self.severity = invariant.severity
+        self.runbook = invariant.runbook
         self.sentence = invariant.sentence
         self._invariant = invariant
         self._finding = finding

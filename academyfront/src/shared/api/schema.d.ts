@@ -393,6 +393,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/ops/overview/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show the funnel, the queue, the outbox, dead letters, workers, tenants by backlog, and the invariants. */
+        get: operations["ops_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/ops/reconcile/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description List what is broken, and with `apply` repair it. This is the reconciler's own code. */
+        post: operations["ops_reconcile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/quota/": {
         parameters: {
             query?: never;
@@ -630,6 +664,27 @@ export interface components {
             /** @description Whether there was more when this was answered. */
             has_more: boolean;
         };
+        FunnelStep: {
+            step: string;
+            count: number;
+            /** Format: date-time */
+            oldest_since: string | null;
+        };
+        /**
+         * @description * `V01` - V01
+         *     * `V02` - V02
+         *     * `V03` - V03
+         *     * `V04` - V04
+         *     * `V05` - V05
+         *     * `V06` - V06
+         *     * `V07` - V07
+         *     * `V08` - V08
+         *     * `V09` - V09
+         *     * `V10` - V10
+         *     * `V11` - V11
+         * @enum {string}
+         */
+        InvariantsEnum: "V01" | "V02" | "V03" | "V04" | "V05" | "V06" | "V07" | "V08" | "V09" | "V10" | "V11";
         /** @description The answer to `cancel/`. */
         JobAccepted: {
             detail: string;
@@ -661,6 +716,117 @@ export interface components {
          * @enum {string}
          */
         NextStepCodeEnum: "nothing" | "upload_the_file" | "reconciler_completes" | "relay_sends" | "worker_claims" | "worker_finishes" | "reconciler_resends" | "reconciler_takes_back" | "retry_starts" | "new_upload" | "press_retry" | "operator_looks";
+        OpsDeadLetters: {
+            /** @description In the queue; null: it does not answer. */
+            waiting: number | null;
+            /** @description Kept for a person. */
+            kept: number;
+        };
+        OpsFinding: {
+            invariant: string;
+            subject: string;
+            /** @description 0: the whole installation's. */
+            tenant_id: number;
+            /** @description 0: no video's. */
+            video_id: number;
+            detail: string;
+        };
+        /** @description An invariant, and what the reconciler last did about it. Null and 0: it has not run yet. */
+        OpsInvariant: {
+            code: string;
+            sentence: string;
+            severity: components["schemas"]["OpsInvariantSeverityEnum"];
+            /** @description The page in docs/runbooks. */
+            runbook: string;
+            /** Format: date-time */
+            ran_at: string | null;
+            found: number;
+            repaired: number;
+            found_total: number;
+            repaired_total: number;
+            /** Format: date-time */
+            repaired_at: string | null;
+        };
+        /**
+         * @description * `notice` - notice
+         *     * `warning` - warning
+         *     * `critical` - critical
+         * @enum {string}
+         */
+        OpsInvariantSeverityEnum: "notice" | "warning" | "critical";
+        OpsOutbox: {
+            unsent: number;
+            due: number;
+            /** Format: date-time */
+            oldest_due_at: string | null;
+            failing: number;
+        };
+        /** @description The whole line at a glance. */
+        OpsOverview: {
+            /** Format: date-time */
+            at: string;
+            funnel: components["schemas"]["FunnelStep"][];
+            /** @description By final status, in 24 hours. */
+            finished_today: {
+                [key: string]: number;
+            };
+            queue: components["schemas"]["OpsQueue"] | null;
+            outbox: components["schemas"]["OpsOutbox"];
+            dead_letters: components["schemas"]["OpsDeadLetters"];
+            workers: components["schemas"]["OpsWorker"][];
+            tenants: components["schemas"]["OpsTenant"][];
+            invariants: components["schemas"]["OpsInvariant"][];
+        };
+        OpsQueue: {
+            visible: number;
+            in_flight: number;
+            delayed: number;
+        };
+        /** @description What to look for, and whether to repair it. */
+        OpsReconcileRequest: {
+            /** @description By their codes. */
+            invariants: components["schemas"]["InvariantsEnum"][];
+            /**
+             * @description Without it nothing is changed.
+             * @default false
+             */
+            apply: boolean;
+        };
+        /** @description The findings of a dry run, or the reports of what was done. Who is busy with another round has no report. */
+        OpsReconciled: {
+            applied: boolean;
+            findings: components["schemas"]["OpsFinding"][];
+            reports: components["schemas"]["OpsReport"][];
+        };
+        OpsReport: {
+            code: string;
+            found: number;
+            repaired: number;
+        };
+        OpsTenant: {
+            tenant_code: string;
+            queued: number;
+            running: number;
+            waiting_for_retry: number;
+            /** Format: date-time */
+            oldest_queued_since: string | null;
+        };
+        OpsWorker: {
+            worker_id: string;
+            /** Format: date-time */
+            seen_at: string;
+            /** Format: uuid */
+            job_id: string | null;
+            video_id: number | null;
+            tenant_code: string | null;
+            stage: string;
+            /** Format: double */
+            progress_percent: number;
+            /** Format: date-time */
+            progress_at: string | null;
+            /** Format: date-time */
+            lease_until: string | null;
+        };
         PaginatedVideoList: {
             /**
              * Format: uri
@@ -789,15 +955,6 @@ export interface components {
             username: string;
             display_name: string;
         };
-        /**
-         * @description * `ok` - ok
-         *     * `waiting` - waiting
-         *     * `degraded` - degraded
-         *     * `stuck` - stuck
-         *     * `failed` - failed
-         * @enum {string}
-         */
-        SeverityEnum: "ok" | "waiting" | "degraded" | "stuck" | "failed";
         /** @description The answer to `download/`. */
         SourceDownload: {
             /**
@@ -1007,7 +1164,7 @@ export interface components {
             /** @description One sentence for the uploader. */
             verdict: string;
             hint: string;
-            severity: components["schemas"]["SeverityEnum"];
+            severity: components["schemas"]["WhySeverityEnum"];
             cause_code: components["schemas"]["CauseCodeEnum"];
             /**
              * @description What lies behind it, if that is known.
@@ -1084,6 +1241,15 @@ export interface components {
             evidence: components["schemas"]["Evidence"][];
             allowed_actions: components["schemas"]["AllowedActionsEnum"][];
         };
+        /**
+         * @description * `ok` - ok
+         *     * `waiting` - waiting
+         *     * `degraded` - degraded
+         *     * `stuck` - stuck
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        WhySeverityEnum: "ok" | "waiting" | "degraded" | "stuck" | "failed";
         Error: {
             /** @description Stable; decide by this one. */
             code: string;
@@ -1862,6 +2028,66 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": string;
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ops_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpsOverview"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    ops_reconcile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpsReconcileRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpsReconciled"];
                 };
             };
             /** @description Refused or failed */

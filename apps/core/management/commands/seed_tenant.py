@@ -28,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--code", required=True, help="short name of the tenant, like demo")
         parser.add_argument("--name", required=True, help="what people call it")
         parser.add_argument("--username", required=True, help="the owner's sign-in name")
+        parser.add_argument("--operator", action="store_true", help="the owner runs the installation too")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         missing = [name for name in (PASSWORD_VARIABLE, KEY_VARIABLE) if not os.environ.get(name)]
@@ -40,6 +41,7 @@ class Command(BaseCommand):
                 username=options["username"],
                 password=os.environ[PASSWORD_VARIABLE],
                 api_key=os.environ[KEY_VARIABLE],
+                is_operator=options["operator"],
             )
         except ApiKeyInvalid as error:
             raise CommandError(

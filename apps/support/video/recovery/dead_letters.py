@@ -6,7 +6,7 @@ from ..domain.dead_letters import LetterState
 from ..domain.errors import TransitionRefused
 from ..models import DeadLetter
 from ..services.dead_letters import settle_dead_letter, take_dead_letters
-from .invariant import ACTOR, Finding, World
+from .invariant import ACTOR, Finding, Severity, World
 
 TAKEN_AT_ONCE = 100
 
@@ -15,6 +15,8 @@ class DeadLettersAreSettled:
     """V08: the dead-letter queue is an alarm, and nothing is lost with what it forgets."""
 
     code = "V08"
+    severity = Severity.WARNING
+    runbook = "v08.md"
     sentence = "A message that the queue gave up on is of a settled job, or is kept for a person with its reason."
 
     def find(self, world: World, *, limit: int) -> list[Finding]:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
 from libs.clock import Clock
@@ -39,6 +40,14 @@ class Finding:
     facts: dict[str, object] = field(default_factory=dict)
 
 
+class Severity(StrEnum):
+    """How bad it is that an invariant does not hold."""
+
+    NOTICE = "notice"  # normal life: a browser closed, a worker died
+    WARNING = "warning"  # it heals, and often means that something is slow or dying
+    CRITICAL = "critical"  # it must not happen: look for the cause
+
+
 class LeftToPerson(Exception):
     """What is found here only a person may decide on."""
 
@@ -47,6 +56,9 @@ class Invariant(Protocol):
     """A sentence about the tables that must be true, how to find where it is not, and how to make it true."""
 
     code: str
+    severity: Severity
+    runbook: str
+    """The page in docs/runbooks."""
     sentence: str
 
     def find(self, world: World, *, limit: int) -> list[Finding]:
@@ -82,6 +94,9 @@ class PacedInvariant(ABC):
     """An invariant that looks at a part of its subjects in each round, and goes on from there in the next."""
 
     code: str
+    severity: Severity
+    runbook: str
+    """The page in docs/runbooks."""
     sentence: str
 
     @abstractmethod

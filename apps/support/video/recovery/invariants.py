@@ -20,7 +20,7 @@ from ..services.deletion import purge_video
 from ..services.lifecycle import lock_video, record_event
 from ..services.sqs_queue import add_wake_up
 from ..services.transcode import expire_lease
-from .invariant import ACTOR, Finding, World
+from .invariant import ACTOR, Finding, Severity, World
 
 # A worker renews its lease well before it ends; a lease that has just ended may still be renewed.
 LEASE_GRACE = timedelta(seconds=1)
@@ -32,6 +32,8 @@ class QueuedJobHasMessage:
     """V02: nothing waits for a wake-up that will never come."""
 
     code = "V02"
+    severity = Severity.WARNING
+    runbook = "v02.md"
     sentence = "A QUEUED job has an outbox row that is due, or one that was sent within the redelivery window."
 
     def find(self, world: World, *, limit: int) -> list[Finding]:
@@ -57,6 +59,8 @@ class RunningJobHasLease:
     """V03: a worker that has gone silent loses its job."""
 
     code = "V03"
+    severity = Severity.WARNING
+    runbook = "v03.md"
     sentence = "The lease of a RUNNING job, and of a RUNNING chunk, is in the future."
 
     def find(self, world: World, *, limit: int) -> list[Finding]:
@@ -91,6 +95,8 @@ class RetryIsOnTime:
     """V04: a retry that is due gets its wake-up."""
 
     code = "V04"
+    severity = Severity.WARNING
+    runbook = "v04.md"
     sentence = "A RETRY_WAIT job's time is not long past."
 
     def find(self, world: World, *, limit: int) -> list[Finding]:
@@ -118,6 +124,8 @@ class TombstoneIsPurged:
     """V10: deleted means deleted in storage too."""
 
     code = "V10"
+    severity = Severity.NOTICE
+    runbook = "v10.md"
     sentence = "A tombstone's storage is empty, or its purge is scheduled."
 
     def find(self, world: World, *, limit: int) -> list[Finding]:

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from ..domain.lifecycle import ACTIVE_JOB_STATES, VideoStatus
 from ..models import Video
 from ..services.outputs import look_at_output, repair_output
-from .invariant import ACTOR, Finding, Look, PacedInvariant, World
+from .invariant import ACTOR, Finding, Look, PacedInvariant, Severity, World
 
 # A million videos are looked at once a week by two looks a second: each costs a listing and a read a playlist.
 LOOKS_AT_ONCE = 20
@@ -19,6 +19,8 @@ class PublishedOutputIsThere(PacedInvariant):
     """V07: a READY video can be played to its end."""
 
     code = "V07"
+    severity = Severity.CRITICAL
+    runbook = "v07.md"
     sentence = "A READY video's playlists and objects are in storage."
 
     def look(self, world: World, *, limit: int) -> Look:

@@ -14,7 +14,7 @@ from ..domain.lifecycle import (
 )
 from ..models import Video, VideoTranscodeJob
 from ..services.lifecycle import current_projection, lock_video, project, record_event
-from .invariant import ACTOR, Finding, World
+from .invariant import ACTOR, Finding, Severity, World
 
 _UNDER_WAY = (VideoStatus.UPLOADED, VideoStatus.PROCESSING)
 
@@ -23,6 +23,8 @@ class WaitingVideoHasJob:
     """V01: nothing waits for an encode that nobody has ordered."""
 
     code = "V01"
+    severity = Severity.CRITICAL
+    runbook = "v01.md"
     sentence = "An UPLOADED or PROCESSING video has exactly one active job."
 
     def find(self, world: World, *, limit: int) -> list[Finding]:  # noqa: ARG002
@@ -48,6 +50,8 @@ class StatusIsProjection:
     """V05: the status is what upload, job and pointer say."""
 
     code = "V05"
+    severity = Severity.CRITICAL
+    runbook = "v05.md"
     sentence = "A video's status equals the projection of its upload, its current job and its pointer."
 
     def find(self, world: World, *, limit: int) -> list[Finding]:  # noqa: ARG002

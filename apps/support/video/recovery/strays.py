@@ -17,7 +17,7 @@ from ..domain.ports import ObjectEntry, OpenMultipartUpload
 from ..models import Video, VideoTranscodeJob, VideoUpload
 from ..services.lifecycle import lock_video, record_event
 from ..services.storage_errors import translated_storage_errors
-from .invariant import ACTOR, Finding, LeftToPerson, Look, PacedInvariant, World
+from .invariant import ACTOR, Finding, LeftToPerson, Look, PacedInvariant, Severity, World
 from .rounds import cursor_of, move_cursor
 
 ROOT = "tenants/"
@@ -60,6 +60,8 @@ class StoredHasOwner(PacedInvariant):
     """
 
     code = "V09"
+    severity = Severity.NOTICE
+    runbook = "v09.md"
     sentence = "Every prefix and every multipart upload in storage belongs to a video or to an attempt that is alive."
 
     def look(self, world: World, *, limit: int) -> Look:

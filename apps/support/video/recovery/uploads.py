@@ -20,7 +20,7 @@ from ..models import VideoUpload
 from ..services.ingest import complete_upload, expire_upload
 from ..services.multipart import discard_parts, require_all_parts
 from ..services.storage_errors import translated_storage_errors
-from .invariant import ACTOR, Finding, Look, PacedInvariant, World
+from .invariant import ACTOR, Finding, Look, PacedInvariant, Severity, World
 
 CHECK_INTERVAL = timedelta(seconds=20)
 LONGEST_CHECK_INTERVAL = timedelta(minutes=10)
@@ -42,6 +42,8 @@ class ArrivedUploadIsCompleted(PacedInvariant):
     """V06: bytes that reached storage become a video even when the browser is gone."""
 
     code = "V06"
+    severity = Severity.NOTICE
+    runbook = "v06.md"
     sentence = "A PENDING video whose object is complete is completed; one past its deadline is EXPIRED, without parts."
 
     def look(self, world: World, *, limit: int) -> Look:

@@ -8,7 +8,7 @@ from ..domain.quota import FREE
 from ..models import TenantUsage, VideoCharge, VideoUpload
 from ..services.lifecycle import lock_video, record_event
 from ..services.quota import lock_usage, settle_charge
-from .invariant import ACTOR, Finding, Look, PacedInvariant, World
+from .invariant import ACTOR, Finding, Look, PacedInvariant, Severity, World
 from .rounds import cursor_of, move_cursor
 
 _CHARGES, _SUMS = "V11:charges", "V11:sums"
@@ -64,6 +64,8 @@ class UsageIsExact(PacedInvariant):
     """V11: limits that drift lock people out, or let them in."""
 
     code = "V11"
+    severity = Severity.WARNING
+    runbook = "v11.md"
     sentence = "A video's charge follows from its state, and a tenant's usage is the sum of its charges."
 
     def look(self, world: World, *, limit: int) -> Look:

@@ -6,19 +6,17 @@ from django.utils import timezone
 
 from apps.support.outbox.models import OutboxMessage
 
-from ...recovery.invariant import Finding, Invariant
-from ...recovery.reconciler import INVARIANTS, run_once
+from ...recovery.inspection import UnknownInvariant, chosen, find_all, finding_row
+from ...recovery.invariant import Invariant
+from ...recovery.reconciler import run_once
 from ...recovery.wired import wired_world
 from .output import Answer, ExitCode, UsageError
 
 
 def findings(options: Namespace) -> Answer:
     """List where invariants do not hold. Changes nothing."""
-    world = wired_world()
     found = [
-        _finding_row(finding)
-        for invariant in _chosen(options.only)
-        for finding in invariant.find(world, limit=options.limit)
+        finding_row(finding) for finding in find_all(wired_world(), invariants=_chosen(options), limit=options.limit)
     ]
     note = "" if found else "every invariant holds"
     return Answer(rows=found, exit_code=ExitCode.FINDINGS if found else ExitCode.HEALTHY, note=note)
@@ -31,7 +29,7 @@ def reconcile(options: Namespace) -> Answer:
         return Answer(
             rows=answer.rows, exit_code=answer.exit_code, note="nothing was changed; add --apply to repair these"
         )
-    reports = run_once(wired_world(), invariants=_chosen(options.only))
+    reports = run_once(wired_world(), invariants=_chosen(options))
     rows = [{"invariant": report.code, "found": report.found, "repaired": report.repaired} for report in reports]
     unrepaired = any(report.found > report.repaired for report in reports)
     return Answer(rows=rows, exit_code=ExitCode.FINDINGS if unrepaired else ExitCode.HEALTHY)
@@ -58,20 +56,8 @@ def outbox(options: Namespace) -> Answer:
     return Answer(rows=rows, exit_code=ExitCode.FINDINGS if late else ExitCode.HEALTHY, note=note)
 
 
-def _chosen(codes: list[str] | None) -> list[Invariant]:
-    if not codes:
-        return list(INVARIANTS)
-    known = {invariant.code: invariant for invariant in INVARIANTS}
-    if unknown := sorted(set(codes) - set(known)):
-        raise UsageError(f"no invariant {', '.join(unknown)}; there are {', '.join(known)}")
-    return [known[code] for code in codes]
-
-
-def _finding_row(finding: Finding) -> dict[str, object]:
-    return {
-        "invariant": finding.invariant,
-        "subject": finding.subject,
-        "tenant_id": finding.tenant_id,
-        "video_id": finding.video_id,
-        "detail": finding.detail,
-    }
+def _chosen(options: Namespace) -> list[Invariant]:
+    try:
+        return chosen(options.only)
+    except UnknownInvariant as error:
+        raise UsageError(str(error)) from error
