@@ -46,6 +46,8 @@ SOURCE_CAUSES = frozenset({"SOURCE_GONE", "STORAGE_UNAVAILABLE"})
 
 # Of `-max_pixels`, and of sides that no picture may have.
 TOO_LARGE_PICTURES = ("exceeds specified max pixel count", "Picture size", "Video size")
+# A build without the codec's decoder says so in one of these ways.
+_UNKNOWN_CODECS = ("doesn't support hardware accelerated", "no decoder found for", "Decoder not found")
 _FILE_FAILURES = (
     *_EMPTY_OUTPUTS,
     "Invalid data found when processing input",
@@ -201,6 +203,8 @@ def _cause_of(stderr: str) -> tuple[str, bool]:
         return ("SOURCE_GONE", True) if "404 Not Found" in stderr else ("STORAGE_UNAVAILABLE", False)
     if any(sign in stderr for sign in TOO_LARGE_PICTURES):
         return "INPUT_TOO_MANY_PIXELS", True
+    if any(sign in stderr for sign in _UNKNOWN_CODECS):
+        return "INPUT_UNSUPPORTED_CODEC", True
     if any(sign in stderr for sign in _FILE_FAILURES):
         return "INPUT_MALFORMED", True
     return "ENCODER_ERROR", False
