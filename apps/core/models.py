@@ -55,6 +55,21 @@ class TenantLimits(models.Model):
         return f"limits of {self.tenant_id}"
 
 
+class TenantEncoding(models.Model):
+    """How one tenant's videos are encoded, where that is not how everyone's are. None: as everyone's."""
+
+    tenant = models.OneToOneField(Tenant, primary_key=True, on_delete=models.CASCADE, related_name="+")
+    highest_short_side = models.PositiveIntegerField(null=True, blank=True)
+    quality = models.PositiveSmallIntegerField(null=True, blank=True)
+    preset = models.CharField(max_length=16, null=True, blank=True)  # noqa: DJ001 - None is everyone's, not a preset
+    evens_loudness = models.BooleanField(null=True, blank=True)
+
+    objects = TenantScopedManager["TenantEncoding"]()
+
+    def __str__(self) -> str:
+        return f"encoding of {self.tenant_id}"
+
+
 class Role(models.TextChoices):
     OWNER = "owner", "owner"
     STAFF = "staff", "staff"

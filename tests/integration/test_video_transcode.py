@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connections, transaction
 
-from apps.core.models import TenantLimits
+from apps.core.models import TenantEncoding, TenantLimits
 from apps.support.outbox.relay import drain_once
-from apps.support.video.domain.contracts import ClaimedJob, JobProgress
+from apps.support.video.domain.contracts import ClaimedJob, EncodingChoices, JobProgress
 from apps.support.video.domain.errors import (
     InvalidStatus,
     JobHeld,
@@ -78,6 +78,13 @@ class TestClaim:
     def test_a_tenants_own_limit_on_the_length_reaches_the_worker(self, pipeline: Pipeline) -> None:
         TenantLimits.objects.create(tenant=pipeline.tenant, duration_seconds=600.0)
         assert pipeline.claim(pipeline.uploaded()).longest_seconds == 600.0
+
+    def test_a_tenants_own_choices_of_encoding_reach_the_worker(self, pipeline: Pipeline) -> None:
+        TenantEncoding.objects.create(tenant=pipeline.tenant, highest_short_side=720, evens_loudness=True)
+        claim = pipeline.claim(pipeline.uploaded())
+        assert claim.encoding == EncodingChoices(
+            highest_short_side=720, quality=23, preset="veryfast", evens_loudness=True
+        )
 
     def test_a_claimed_job_is_running_with_a_lease_and_shows_as_processing(self, pipeline: Pipeline) -> None:
         video = pipeline.uploaded()

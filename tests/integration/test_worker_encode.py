@@ -9,7 +9,7 @@ import pytest
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
-from apps.support.video.domain.contracts import ClaimedJob
+from apps.support.video.domain.contracts import ClaimedJob, EncodingChoices
 from libs.media.facts import MediaRejected
 from libs.media.ffmpeg import EncodeFailed
 from libs.media.ffprobe import SourceGone
@@ -316,3 +316,32 @@ def test_a_bright_picture_is_mapped_to_ordinary_screens_and_not_clipped(
     assert all(later - earlier > 10 for earlier, later in pairwise(lumas))
     assert 100 < lumas[4] < 200
     assert lumas[7] < 250
+
+
+class TestChoices:
+    """To an academy that wants it otherwise than everyone."""
+
+    def test_the_ladder_ends_where_it_should_and_with_its_quality(self, storage: S3Storage, tmp_path: Path) -> None:
+        choices = EncodingChoices(highest_short_side=360, quality=30, preset="superfast")
+        encoded = encode(storage, clip("landscape"), folder=tmp_path, choices=choices)
+        assert encoded.output.renditions == ("360p", "240p")
+        said = encoded.media("360p").read_bytes()
+        assert b"crf=30.0" in said
+        assert b"subme=1 " in said
+
+    def test_what_is_larger_than_wished_is_not_copied(self, storage: S3Storage, tmp_path: Path) -> None:
+        encoded = encode(storage, clip("phone"), folder=tmp_path, choices=EncodingChoices(highest_short_side=240))
+        assert encoded.output.renditions == ("240p",)
+
+    @pytest.mark.parametrize(("evens", "loudness"), [(False, -44.0), (True, -16.0)])
+    def test_loudness_is_evened_only_where_asked_for(
+        self, storage: S3Storage, tmp_path: Path, *, evens: bool, loudness: float
+    ) -> None:
+        source = tmp_path / "source.mp4"
+        quiet = ("-f", "lavfi", "-i", "aevalsrc='0.01*sin(6283*t)':s=48000:d=20")
+        picture = moving_picture(seconds=20, size="64x48", rate=5)
+        run_ffmpeg(*picture, *quiet, "-c:v", "libx264", "-pix_fmt", "yuv420p", str(source))
+        encoded = encode(storage, source, folder=tmp_path, choices=EncodingChoices(evens_loudness=evens))
+        said = run_ffmpeg("-v", "info", "-i", str(encoded.media("audio")), "-af", "ebur128", "-f", "null", "-").stderr
+        assert float(re.findall(r"I: +(-[0-9.]+) LUFS", said)[-1]) == pytest.approx(loudness, abs=2)
+        assert sum(part.duration_seconds for part in encoded.segments("audio")) == pytest.approx(20, abs=0.11)

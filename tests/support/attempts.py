@@ -6,10 +6,10 @@ import re
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from apps.support.video.domain.contracts import ClaimedJob, TranscodeOutput
+from apps.support.video.domain.contracts import ClaimedJob, EncodingChoices, TranscodeOutput
 from apps.worker.video_worker.video.processor import JobProcessor, ProcessingLimits
 from libs.media.facts import MediaLimits
 from libs.media.ffmpeg import Ffmpeg
@@ -141,9 +141,16 @@ def processor_of(
     )
 
 
-def encode(storage: S3Storage, source: Path | bytes, *, folder: Path, limits: ProcessingLimits = LIMITS) -> Encoded:
+def encode(
+    storage: S3Storage,
+    source: Path | bytes,
+    *,
+    folder: Path,
+    limits: ProcessingLimits = LIMITS,
+    choices: EncodingChoices | None = None,
+) -> Encoded:
     """Run one attempt and bring its package back."""
-    claim = put_source(storage, source)
+    claim = replace(put_source(storage, source), encoding=choices or EncodingChoices())
     progress = RecordingProgress()
     work = folder / "work"
     work.mkdir()

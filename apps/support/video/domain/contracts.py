@@ -78,6 +78,21 @@ def _text(value: object) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncodingChoices:
+    """
+    How a tenant's videos are encoded.
+
+    `quality` is x264's CRF, which means something only together with the preset. `evens_loudness` brings the sound to
+    -16 LUFS; otherwise it stays as it is.
+    """
+
+    highest_short_side: int = 1080
+    quality: int = 23
+    preset: str = "veryfast"
+    evens_loudness: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedJob:
     """One attempt, as its worker sees it. `attempt` is the fence: every later write names it."""
 
@@ -92,6 +107,7 @@ class ClaimedJob:
     output_prefix: str
     longest_seconds: float
     """What the tenant allows. The worker holds a source to it that nobody could measure before."""
+    encoding: EncodingChoices = EncodingChoices()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from ..domain.keys import attempt_prefix
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName, JobState
 from ..domain.retry import backoff_delay
 from ..models import TranscodeChunk, VideoTranscodeJob
+from ..selectors.encoding import encoding_of
 from ..selectors.quota import limits_of
 from ..selectors.schedule import next_jobs_in_line, running_jobs_of
 from .lifecycle import Fields, move_job
@@ -287,6 +288,7 @@ def claim_of(job: VideoTranscodeJob) -> ClaimedJob:
             tenant_id=job.tenant_id, video_id=job.video_id, job_id=job.pk, attempt=job.attempt_count
         ),
         longest_seconds=limits_of(job.tenant).duration_seconds,
+        encoding=encoding_of(job.tenant),
     )
 
 

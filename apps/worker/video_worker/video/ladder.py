@@ -42,7 +42,9 @@ LADDER = (
 )
 
 
-def renditions_for(picture: VideoStreamFacts, *, copy: bool = False) -> tuple[Rendition, ...]:
+def renditions_for(
+    picture: VideoStreamFacts, *, copy: bool = False, highest_short_side: int = LADDER[0].short_side
+) -> tuple[Rendition, ...]:
     """
     Return a source's renditions, largest first. Nothing is scaled up: below the lowest rung it keeps its size.
 
@@ -52,7 +54,7 @@ def renditions_for(picture: VideoStreamFacts, *, copy: bool = False) -> tuple[Re
     if copy:
         smaller = [rung for rung in LADDER if rung.short_side < short_side]
         return (_copied(picture), *(_rendition(rung, picture) for rung in smaller))
-    rungs = [rung for rung in LADDER if rung.short_side <= short_side]
+    rungs = [rung for rung in LADDER if rung.short_side <= min(short_side, highest_short_side)]
     return tuple(_rendition(rung, picture) for rung in rungs or [_below_the_ladder(short_side)])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind, JobPlan, Variant
+from apps.support.video.domain.contracts import EncodingChoices
 from libs.media.facts import AudioStreamFacts, MediaFacts, VideoStreamFacts
 from libs.media.key_frames import KeyFrameIndex
 
@@ -13,6 +14,7 @@ from .ladder import Rendition, ceiling_bits_per_second, kept_frame_rate, renditi
 
 # Finished chunks of another version are not taken over: their joints, settings or names may differ.
 PLAN_VERSION = 2
+EVERYONES_CHOICES = EncodingChoices()
 
 SEGMENT_SECONDS = 4.0
 # A copied segment is as long as its key frames let it be; players start by whole segments.
@@ -21,7 +23,6 @@ LONGEST_KEY_FRAME_GAP_SECONDS = 6.5
 COPY_RATE_FACTOR = 3.0
 COPYABLE_PROFILES = frozenset({"Constrained Baseline", "Baseline", "Main", "High"})
 COPYABLE_LEVEL = 51
-COPYABLE_SHORT_SIDE = 1080
 COPYABLE_PIXEL_FORMATS = frozenset({"yuv420p", "yuvj420p"})
 COPYABLE_SAMPLE_RATES = frozenset({32_000, 44_100, 48_000})
 
@@ -46,6 +47,7 @@ class EncodePlan:
     Times of chunks are on the timeline of the output, which starts at `origin_seconds` of the source.
     """
 
+    choices: EncodingChoices
     renditions: tuple[Rendition, ...]
     chunks: tuple[Chunk, ...]
     has_audio: bool
@@ -70,25 +72,34 @@ class EncodePlan:
         return len(self.encoded) < len(self.renditions)
 
 
-def plan_encode(facts: MediaFacts, *, index: KeyFrameIndex | None = None, may_copy: bool = True) -> EncodePlan:
+def plan_encode(
+    facts: MediaFacts,
+    *,
+    index: KeyFrameIndex | None = None,
+    may_copy: bool = True,
+    choices: EncodingChoices = EVERYONES_CHOICES,
+) -> EncodePlan:
     """
     Plan the encode of a source that verification has let pass.
 
     Args:
         index: When the source's key frames are shown, where that is known.
         may_copy: Whether the source's own pictures may be a rendition.
+        choices: What its tenant wants.
 
     A source without a picture has no renditions, only sound.
     """
     picture = facts.video
-    copies = may_copy and can_copy_video(facts, index=index)
-    renditions = renditions_for(picture, copy=copies) if picture is not None else ()
+    highest = choices.highest_short_side
+    copies = may_copy and can_copy_video(facts, index=index, highest_short_side=highest)
+    renditions = renditions_for(picture, copy=copies, highest_short_side=highest) if picture is not None else ()
     rate = picture.frames_per_second if picture is not None else 0.0
     return EncodePlan(
+        choices=choices,
         renditions=renditions,
         chunks=_chunks(facts, renditions=renditions, index=index),
         has_audio=facts.audio is not None,
-        copies_audio=may_copy and can_copy_audio(facts),
+        copies_audio=may_copy and not choices.evens_loudness and can_copy_audio(facts),
         halves_frame_rate=any(rendition.frames_per_second < rate for rendition in renditions),
         origin_seconds=facts.start_seconds,
         first_picture_seconds=max(0.0, picture.start_seconds - facts.start_seconds) if picture is not None else 0.0,
@@ -126,10 +137,12 @@ def job_plan(plan: EncodePlan, *, etag: str | None) -> JobPlan:
     )
 
 
-def can_copy_video(facts: MediaFacts, *, index: KeyFrameIndex | None) -> bool:
+def can_copy_video(facts: MediaFacts, *, index: KeyFrameIndex | None, highest_short_side: int) -> bool:
     """Tell whether every browser plays the source's own pictures, and can start them every few seconds."""
     picture, gap = facts.video, _gap_seconds(facts, index)
-    if picture is None or index is None or gap is None or not index.is_plain or not index.key_frames:
+    if picture is None or min(picture.width, picture.height) > highest_short_side:
+        return False
+    if index is None or gap is None or not index.is_plain or not index.key_frames:
         return False
     starts_clean = abs(index.key_frames[0] - picture.start_seconds) < 0.001 and _starts_at_once(picture, facts)
     return starts_clean and gap <= LONGEST_KEY_FRAME_GAP_SECONDS and _plays_everywhere(picture, facts.bit_rate)
@@ -166,7 +179,6 @@ def _plays_everywhere(picture: VideoStreamFacts, container_bit_rate: int) -> boo
         and is_shown_as_coded
         and is_even
         and not picture.is_hdr
-        and min(picture.width, picture.height) <= COPYABLE_SHORT_SIDE
         and picture.frames_per_second <= 61
         and 0 < rate <= ceiling
     )

@@ -70,7 +70,8 @@ class Workshop:
         index = None
         if not facts.fragmented:
             index = self.prober.key_frames(url=url, timeout_seconds=seconds, if_match_etag=etag)
-        return Source(url=url, etag=etag, facts=facts, plan=plan_encode(facts, index=index, may_copy=may_copy))
+        plan = plan_encode(facts, index=index, may_copy=may_copy, choices=job.encoding)
+        return Source(url=url, etag=etag, facts=facts, plan=plan)
 
     def watch(self, should_stop: Callable[[], bool]) -> Watch:
         """Return how a process of this worker is watched."""
