@@ -27,6 +27,7 @@ from tests.support.waiting import wait_until
 
 CONNECTIONS = 16
 CLOCK = SystemClock()
+EVENT_START = b'data: {"position":'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,8 +140,9 @@ class _StreamProtocol(asyncio.Protocol):
             self._is_open = True
             self._streams.open_count += 1
         for line in chunk.splitlines():
-            if line.startswith(b"id: "):
-                self._streams.received.setdefault(int(line[4:]), []).append(now)
+            if line.startswith(EVENT_START):
+                position = int(line[len(EVENT_START) : line.index(b",")])
+                self._streams.received.setdefault(position, []).append(now)
 
 
 async def _open(port: int, request: bytes, streams: Streams, loop: asyncio.AbstractEventLoop) -> None:

@@ -17,7 +17,7 @@ READ_TIMEOUT_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSentEvent:
-    """One event; `position` is its id, or what a heartbeat says."""
+    """One event; `position` is its id."""
 
     name: str
     position: int
@@ -71,6 +71,6 @@ class EventSource:
 
 
 def _event(fields: dict[str, str]) -> ServerSentEvent:
-    data = json.loads(fields["data"])
-    position = fields.get("id", data)
-    return ServerSentEvent(name=fields.get("event", "message"), position=int(position), data=data)
+    return ServerSentEvent(
+        name=fields.get("event", "message"), position=int(fields["id"]), data=json.loads(fields["data"])
+    )

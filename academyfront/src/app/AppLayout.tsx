@@ -6,6 +6,7 @@ import { Link, NavLink, Navigate, Outlet, ScrollRestoration, useLocation } from 
 import { AccountMenu } from "@/features/auth/components/AccountMenu";
 import { PageDropTarget } from "@/features/videos/components/PageDropTarget";
 import { UploadDock } from "@/features/videos/components/UploadDock";
+import { VideoEvents } from "@/features/videos/components/VideoEvents";
 import { useMayWrite, useSession } from "@/shared/api/session";
 import { ColorSchemeSwitch } from "@/shared/ui/ColorSchemeSwitch";
 import { LanguageSwitch } from "@/shared/ui/LanguageSwitch";
@@ -34,6 +35,7 @@ export function AppLayout() {
       <main id="content" tabIndex={-1} className={classes.main}>
         <Outlet />
       </main>
+      <VideoEvents />
       {mayWrite && <PageDropTarget />}
       {mayWrite && <UploadDock />}
       <ScrollRestoration />

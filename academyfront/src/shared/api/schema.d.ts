@@ -382,7 +382,8 @@ export interface paths {
          * @description Follow the feed as server-sent events.
          *
          *     Each has the event's position as its `id` and the same JSON as `events/`. Events named `heartbeat` come while
-         *     nothing happens. The server ends a stream after some minutes; go on from the last `id`, and nothing is missed.
+         *     nothing happens, with the position that the stream has come to. The server ends a stream after some minutes; go
+         *     on from the last `id`, and nothing is missed.
          */
         get: operations["media_videos_events_stream_retrieve"];
         put?: never;

@@ -92,7 +92,8 @@ class EventStreamView(APIView):
         Follow the feed as server-sent events.
 
         Each has the event's position as its `id` and the same JSON as `events/`. Events named `heartbeat` come while
-        nothing happens. The server ends a stream after some minutes; go on from the last `id`, and nothing is missed.
+        nothing happens, with the position that the stream has come to. The server ends a stream after some minutes; go
+        on from the last `id`, and nothing is missed.
         """
         if request.META.get(STREAMS_FULL):
             raise EventStreamsExhausted
@@ -118,8 +119,12 @@ def frames_after(*, tenant_id: int, after: int) -> list[EventFrame]:
 
 
 def heartbeat(position: int) -> bytes:
-    """Return the sign of life of a stream that has come to a position."""
-    return b"event: heartbeat\ndata: %d\n\n" % position
+    """
+    Return the sign of life of a stream that has come to a position.
+
+    It names the position as every event does: a browser that has seen nothing else goes on from there.
+    """
+    return b"id: %d\nevent: heartbeat\ndata: %d\n\n" % (position, position)
 
 
 def _start_of(request: Request, tenant: Tenant) -> int:

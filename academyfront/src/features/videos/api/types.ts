@@ -11,6 +11,7 @@ export type UploadInit = Schemas["UploadInitRequest"];
 export type UploadTicket = Schemas["UploadTicket"];
 export type CompletedUpload = Schemas["CompletedUpload"];
 export type TimelineEvent = Schemas["VideoEvent"];
+export type FeedEvent = Schemas["FeedEvent"];
 export type Why = Schemas["Why"];
 export type NextStep = Schemas["NextStepCodeEnum"];
 export type Evidence = Schemas["Evidence"];

@@ -6,7 +6,7 @@ import { videoKeys } from "./useVideos";
 /** Asked again whenever the video has moved, and now and then while it moves: its place in line changes too. */
 export function useWhy(video: Video) {
   return useQuery({
-    queryKey: [...videoKeys.all, "why", video.id, video.status, video.job_id],
+    queryKey: [...videoKeys.why(video.id), video.status, video.job_id],
     queryFn: ({ signal }) => videoApi.why(video.id, signal),
     placeholderData: keepPreviousData,
     refetchInterval: isMoving(video) ? 10_000 : false,
