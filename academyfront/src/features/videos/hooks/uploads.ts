@@ -79,6 +79,7 @@ export function useRefreshLibrary(items: readonly UploadItem[]): void {
   const known = items.map((item) => `${item.id}:${milestone(item)}`).join();
   useEffect(() => {
     void client.invalidateQueries({ queryKey: videoKeys.lists });
+    void client.invalidateQueries({ queryKey: videoKeys.offers });
   }, [client, known]);
 }
 

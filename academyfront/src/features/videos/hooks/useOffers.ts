@@ -8,7 +8,9 @@ import { videosBeingSent } from "../upload/browserLocks";
 import { isReadable, readAgain, type ChosenFile } from "../upload/fileAccess";
 import { isSameFile } from "../upload/fingerprint";
 import type { KeptUpload } from "../upload/resumeStore";
-import { discardUpload, isSending, loadUploadEngine, uploadQueue, useUploadAccount, useUploads } from "./uploads";
+import { isUnfinished, mayRetry, resumePoint } from "../upload/uploadMachine";
+import type { UploadItem } from "../upload/uploadQueue";
+import { discardUpload, loadUploadEngine, uploadQueue, useUploadAccount, useUploads } from "./uploads";
 import { videoKeys } from "./useVideos";
 
 /** An upload that somebody has left unfinished. */
@@ -26,24 +28,24 @@ export interface Offer extends Leftover {
 
 export type ContinueOutcome = "started" | "needs_file" | "different_file";
 
-const OFFERS_POLL_MS = 30_000;
+const OFFERS_POLL_MS = 60_000;
 // Asks the browser, not the server.
 const LOCKS_POLL_MS = 1_000;
 
-export const offerKeys = { all: ["videos", "offers"] as const, locks: ["videos", "offers", "locks"] as const };
+const LOCKS_KEY = ["upload-locks"] as const;
 
 /** The unfinished uploads of this person that this page is not busy with. */
 export function useOffers(): readonly Offer[] {
   const account = useUploadAccount();
   const items = useUploads();
   const offers = useQuery({
-    queryKey: [...offerKeys.all, account],
+    queryKey: [...videoKeys.offers, account],
     queryFn: ({ signal }) => findOffers(account, signal),
     refetchInterval: ({ state }) => ((state.data?.length ?? 0) > 0 ? OFFERS_POLL_MS : false),
   }).data;
-  const open = (offers ?? []).filter(({ video }) => !isSending(items, video.id));
+  const open = (offers ?? []).filter(({ video }) => !isOnList(items, video.id));
   const elsewhere = useQuery({
-    queryKey: offerKeys.locks,
+    queryKey: LOCKS_KEY,
     queryFn: videosBeingSent,
     enabled: open.length > 0,
     refetchInterval: LOCKS_POLL_MS,
@@ -63,7 +65,7 @@ export function useTakeOver(offers: readonly Offer[]): void {
     before.current = elsewhere;
     if (released.length === 0) return;
     // It may have gone because it was finished; then nothing is offered any more.
-    void client.invalidateQueries({ queryKey: offerKeys.all });
+    void client.invalidateQueries({ queryKey: videoKeys.offers });
     for (const offer of released) takeOver(offer).catch(() => undefined);
   }, [client, offers]);
 }
@@ -111,12 +113,24 @@ async function findOffers(account: string, signal: AbortSignal): Promise<Leftove
     // Finished, expired or deleted since: nothing is left to go on with.
     if (!videos.some(({ id }) => id === videoId) && !(await isPending(videoId, signal))) await resumeStore.forget(videoId);
   }
-  const open = videos.filter(({ allowed_actions: actions }) => actions.includes("refresh_url"));
-  return Promise.all(
+  const items = uploadQueue.getSnapshot();
+  const open = videos.filter(
+    ({ id, allowed_actions: actions }) => actions.includes("refresh_url") && !isOnList(items, id),
+  );
+  const found = await Promise.all(
     open.map(async (video) => {
       const known = kept.get(video.id) ?? null;
       return { video, kept: known, storedBytes: await storedBytesOf(video, signal, known?.storedBytes ?? 0) };
     }),
+  );
+  // Where every byte has arrived the server goes on by itself.
+  return found.filter(({ video, storedBytes }) => storedBytes < video.size_bytes);
+}
+
+/** This page has it on its list already, running or to be tried again. */
+function isOnList(items: readonly UploadItem[], videoId: number): boolean {
+  return items.some(
+    ({ state }) => (isUnfinished(state) || mayRetry(state)) && resumePoint(state)?.videoId === videoId,
   );
 }
 

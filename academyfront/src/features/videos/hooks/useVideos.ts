@@ -20,6 +20,7 @@ export const videoKeys = {
   list: (filter: VideoFilter) => ["videos", "list", filter] as const,
   detail: (id: number) => ["videos", "detail", id] as const,
   quota: ["videos", "quota"] as const,
+  offers: ["videos", "offers"] as const,
   timeline: (id: number) => ["videos", "timeline", id] as const,
   why: (id: number) => ["videos", "why", id] as const,
 };

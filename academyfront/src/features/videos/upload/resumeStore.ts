@@ -19,7 +19,7 @@ export interface KeptUpload extends FileIdentity {
 export interface ResumeStore {
   list(account: string): Promise<KeptUpload[]>;
   keep(upload: KeptUpload): Promise<void>;
-  update(videoId: number, changes: Partial<Pick<KeptUpload, "storedBytes" | "title">>): Promise<void>;
+  update(videoId: number, changes: Pick<KeptUpload, "storedBytes">): Promise<void>;
   forget(videoId: number): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ function world({ busy = [] as number[], session = "" } = {}) {
   const store: ResumeStore = {
     list: (account) => Promise.resolve([...kept.values()].filter((upload) => upload.account === account)),
     keep: (upload) => Promise.resolve(void kept.set(upload.videoId, upload)),
-    update: (_, { storedBytes }) => Promise.resolve(void updates.push(storedBytes ?? -1)),
+    update: (_, { storedBytes }) => Promise.resolve(void updates.push(storedBytes)),
     forget: (videoId) => Promise.resolve(void kept.delete(videoId)),
   };
   const clock = { nowMs: 10_000 };
