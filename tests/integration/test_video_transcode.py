@@ -23,7 +23,7 @@ from apps.support.video.domain.errors import (
     TransitionRefused,
 )
 from apps.support.video.domain.lifecycle import EventName, JobState
-from apps.support.video.models import Video, VideoTranscodeJob
+from apps.support.video.models import Video, VideoTranscodeJob, VideoUpload
 from apps.support.video.services.jobs import Retry, RetryDetail
 from apps.support.video.services.lifecycle import move_job
 from apps.support.video.services.transcode import acknowledge_stop, claim_job, hand_back_job, renew_lease
@@ -299,6 +299,20 @@ class TestPublish:
         job = pipeline.job_of(video)
         assert (job.state, job.progress_percent, job.finished_at) == ("SUCCEEDED", 100.0, NOON)
         assert pipeline.events_of(video)[-1] == "job_succeeded"
+
+    @pytest.mark.parametrize(
+        ("was_verified", "facts"), [(False, {"duration_seconds": 12.5}), (True, {"from": "complete"})]
+    )
+    def test_what_complete_had_no_time_to_verify_is_known_afterwards(
+        self, pipeline: Pipeline, *, was_verified: bool, facts: dict[str, object]
+    ) -> None:
+        video = pipeline.uploaded()
+        uploads = VideoUpload.objects.for_tenant(pipeline.tenant).filter(video=video)
+        uploads.update(verified=was_verified, media_facts={"from": "complete"} if was_verified else {})
+
+        pipeline.publish(pipeline.claim(video))
+
+        assert uploads.values_list("verified", "media_facts").get() == (True, facts)
 
     def test_a_success_forgets_the_failure_before_it(self, pipeline: Pipeline) -> None:
         video = pipeline.failed()

@@ -477,6 +477,7 @@ def output_of(claim: ClaimedJob) -> TranscodeOutput:
         thumbnail_key=f"{claim.output_prefix}thumbnail.jpg",
         object_count=7,
         bytes_total=123_456,
+        source_facts={"duration_seconds": 12.5},
     )
 
 

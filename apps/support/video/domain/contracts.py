@@ -1,7 +1,7 @@
 """What crosses a process boundary: the queue's message, and what a worker is given and gives back."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 MESSAGE_VERSION = 1
@@ -133,3 +133,5 @@ class TranscodeOutput:
     object_count: int
     bytes_total: int
     storyboard_key: str = ""
+    source_facts: dict[str, object] = field(default_factory=dict)
+    """Of the source, as its verification stores them; the worker verifies what `complete` could not."""

@@ -18,7 +18,7 @@ from ..domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost, Trans
 from ..domain.keys import attempt_prefix
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName, JobState
 from ..domain.retry import backoff_delay
-from ..models import TranscodeChunk, VideoTranscodeJob
+from ..models import TranscodeChunk, VideoTranscodeJob, VideoUpload
 from ..selectors.encoding import encoding_of
 from ..selectors.quota import limits_of
 from ..selectors.schedule import next_jobs_in_line, running_jobs_of
@@ -91,34 +91,40 @@ def publish_job(*, claim: ClaimedJob, output: TranscodeOutput, clock: Clock = SY
         LeaseLost: Not ours any more. What was written stays invisible and is collected later.
     """
     now = clock.now()
-    _end_attempt(
-        claim,
-        event=EventName.JOB_SUCCEEDED,
-        now=now,
-        job_fields={
-            "finished_at": now,
-            "progress_percent": 100.0,
-            "remaining_seconds": 0.0,
-            "stage": "done",
-            "cause_code": "",
-            "cause_detail": "",
-            "output": asdict(output),
-        },
-        video_fields={
-            "published_prefix": claim.output_prefix,
-            "published_at": now,
-            "playback_check_at": now + FIRST_CHECK_AFTER,
-            "master_key": output.master_key,
-            "thumbnail_key": output.thumbnail_key,
-            "duration_seconds": output.duration_seconds,
-            "width": output.width or None,
-            "height": output.height or None,
-            "output_bytes": output.bytes_total,
-            "failure_code": "",
-            "failure_detail": "",
-        },
-        data={"renditions": list(output.renditions), "object_count": output.object_count},
-    )
+    outcome = asdict(output)
+    source_facts = outcome.pop("source_facts")
+    with transaction.atomic():
+        _end_attempt(
+            claim,
+            event=EventName.JOB_SUCCEEDED,
+            now=now,
+            job_fields={
+                "finished_at": now,
+                "progress_percent": 100.0,
+                "remaining_seconds": 0.0,
+                "stage": "done",
+                "cause_code": "",
+                "cause_detail": "",
+                "output": outcome,
+            },
+            video_fields={
+                "published_prefix": claim.output_prefix,
+                "published_at": now,
+                "playback_check_at": now + FIRST_CHECK_AFTER,
+                "master_key": output.master_key,
+                "thumbnail_key": output.thumbnail_key,
+                "duration_seconds": output.duration_seconds,
+                "width": output.width or None,
+                "height": output.height or None,
+                "output_bytes": output.bytes_total,
+                "failure_code": "",
+                "failure_detail": "",
+            },
+            data={"renditions": list(output.renditions), "object_count": output.object_count},
+        )
+        # What `complete` had no time for: the facts are known now.
+        uploads = VideoUpload.objects.for_tenant(claim.tenant_id).filter(video_id=claim.video_id, verified=False)
+        uploads.update(verified=True, media_facts=source_facts)
 
 
 def fail_job(*, claim: ClaimedJob, cause_code: str, detail: str, clock: Clock = SYSTEM_CLOCK) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from threading import Event
 
@@ -222,6 +223,7 @@ class _Attempt:
             storyboard_key=prefix + STORYBOARD_NAME,
             object_count=len({part.key for part in parts}) + len(files),
             bytes_total=media + sum(len(body) for body in files.values()),
+            source_facts=asdict(self._source.facts),
         )
 
 
