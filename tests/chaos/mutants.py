@@ -83,7 +83,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         scenario="an upload without a reconciler",
-        caught_as="stuck",
+        caught_as="unsent",
         is_quick=True,
     ),
     Mutant(

@@ -216,7 +216,9 @@ def claimed_by_a_sleeper(story: Story) -> None:
     def wake_up() -> None:
         ledger = TableLedger(claim, worker_id="sleeper", lease_seconds=60, clock=lab.clock)
         with suppress(LeaseLost):
-            output = lab.processor.paper.run(claim, folder=lab.folder, progress=Unwatched(), ledger=ledger)
+            # Its first heartbeat would tell it; the fence must hold for one that does not ask.
+            paper = replace(lab.processor.paper, heartbeat=lambda _claim, _percent: None)
+            output = paper.run(claim, folder=lab.folder, progress=Unwatched(), ledger=ledger)
             publish_job(claim=claim, output=output, clock=lab.clock)
 
     lab.processor.interruptions.append(lambda: by_somebody_else(story, lambda _story: wake_up()))
