@@ -25,6 +25,7 @@ from apps.support.video.domain.contracts import ClaimedJob, JobProgress
 from apps.support.video.domain.errors import (
     EnqueueFailed,
     InvalidStatus,
+    LeaseLost,
     UnsupportedMedia,
     UploadChecksumMismatch,
     VideoError,
@@ -48,6 +49,7 @@ from tests.chaos.journal import Journal, UploadRecord
 from tests.chaos.killing import KillSwitch, Watched
 from tests.chaos.oracle import Bucket, Verdict, judge, read_facts
 from tests.chaos.paper import NobodyHelps, PaperProcessor, ScriptedProcessor
+from tests.support.parts import crc
 from tests.support.strict_queue import QueueFaults, StrictQueue
 from tests.support.videos import StubProber
 from tests.support.waiting import wait_until
@@ -238,7 +240,9 @@ class Lab:
 
     def renew_running_lease(self) -> None:
         """Renew what its worker would, who has made progress."""
-        (job,) = VideoTranscodeJob.objects.for_tenant(self.tenant).filter(state="RUNNING")
+        job = VideoTranscodeJob.objects.for_tenant(self.tenant).filter(state="RUNNING").first()
+        if job is None:
+            raise LeaseLost("nobody's job runs")
         self._heartbeat(transcode.claim_of(job), 20.0)
 
     def relay(self) -> int:
@@ -328,17 +332,17 @@ class Lab:
         transcode.renew_lease(claim=claim, progress=progress, lease_seconds=self.lease_seconds, clock=self.clock)
 
     def _put_parts(self, ticket: UploadTicket, body: bytes) -> None:
+        size_bytes = ticket.part_size_bytes or 0
+        contents = [body[start : start + size_bytes] for start in range(0, len(body), size_bytes)]
         parts = sign_parts(
             tenant=self.tenant,
             video_id=ticket.video.pk,
-            part_numbers=list(range(1, (ticket.part_count or 0) + 1)),
-            checksums=None,
+            part_numbers=list(range(1, len(contents) + 1)),
+            checksums=[crc(content) for content in contents],
             storage=self.bucket,
             clock=self.clock,
         ).parts
-        for part in parts:
-            start = (part.part_number - 1) * (ticket.part_size_bytes or 0)
-            content = body[start : start + part.size_bytes]
+        for part, content in zip(parts, contents, strict=True):
             answer = self.browser.put(part.url, content=content, headers=dict(part.headers))
             assert answer.status_code == 200, answer.text
 
