@@ -243,7 +243,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 new="        if outcome in {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY, Outcome.LEASE_LOST}:",
             ),
         ),
-        scenario="a worker that slept while another one took over and died, without a reconciler",
+        scenario="a worker that slept while another one took over and died, without a reconciler and a relay",
         caught_as="stuck",
     ),
     Mutant(

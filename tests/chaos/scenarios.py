@@ -108,10 +108,10 @@ SCENARIOS: tuple[Scenario, ...] = (
         most_attempts=2,
     ),
     Scenario(
-        name="a worker that slept while another one took over and died, without a reconciler",
+        name="a worker that slept while another one took over and died, without a reconciler and a relay",
         prepare=steps.stale_handles_delete,
         steps=(steps.worker,),
-        runs=QUEUE_ALONE,
+        runs=frozenset({"worker"}),
         most_attempts=3,
         is_only_calm=True,
     ),
@@ -127,6 +127,7 @@ SCENARIOS: tuple[Scenario, ...] = (
         prepare=steps.encoder_crashes,
         steps=(
             steps.worker,
+            steps.after(30),
             steps.relay,
             steps.queue_forgets,
             steps.after(400),
