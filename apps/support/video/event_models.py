@@ -8,7 +8,7 @@ from apps.core.models import Tenant
 from apps.core.tenancy import TenantScopedManager
 
 FEED_CHANNEL = "video_feed"
-"""Told `<tenant id>` at the commit of every event."""
+"""Told `<tenant id>` after the commit of every event. Who listens must also look by itself: a notice can be lost."""
 
 
 class VideoEvent(models.Model):

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 
 from apps.core.models import Tenant
 from libs.db.guards import assert_in_transaction
 
 from ..domain.errors import TransitionRefused, VideoNotFound
 from ..domain.lifecycle import JOB_TRANSITIONS, UPLOAD_TRANSITIONS, EventName, JobState, UploadState, project_status
-from ..models import Video, VideoEvent, VideoTranscodeJob, VideoUpload
+from ..models import FEED_CHANNEL, Video, VideoEvent, VideoTranscodeJob, VideoUpload
 from .quota import settle_charge
 
 log = structlog.get_logger(__name__)
@@ -142,6 +142,15 @@ def record_event(
     if job is not None:
         facts |= {"job_id": str(job.pk), "attempt": attempt}
     transaction.on_commit(lambda: log.info(str(event), **facts))
+    # What is committed stays committed, whether or not anybody hears of it at once.
+    transaction.on_commit(lambda: _tell_followers(video.tenant_id), robust=True)
+
+
+def _tell_followers(tenant_id: int) -> None:
+    # Not in the transaction: one that notifies holds a lock of the whole database until its commit is on disk.
+    # https://www.postgresql.org/docs/current/sql-notify.html
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [FEED_CHANNEL, str(tenant_id)])
 
 
 def project(*, video: Video, now: datetime, video_fields: Fields = NO_FIELDS) -> None:
