@@ -9,11 +9,13 @@ many of one tenant and by as many of different tenants.
 
 import argparse
 import os
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.standalone.engines.postgres import find_place, postgres_spec
+from apps.standalone.paths import Home
 from tests.support.engines import Engines, temporary_home
 
 TRIGGER = "ALTER TABLE video_event {} TRIGGER video_event_take_position"
@@ -21,7 +23,8 @@ TRIGGER = "ALTER TABLE video_event {} TRIGGER video_event_take_position"
 
 def main() -> None:
     options = _options()
-    postgres = _start_postgres()
+    home = temporary_home("feed-benchmark")
+    postgres = _start_postgres(home)
     try:
         for name, writers, tenants in (
             ("one writer", 1, 1),
@@ -34,6 +37,7 @@ def main() -> None:
             print(f"{name}: {without:5.0f}/s without, {numbered:5.0f}/s with positions, {numbered / without:.2f}")
     finally:
         postgres.kill()
+        shutil.rmtree(home.root)
 
 
 def _options() -> argparse.Namespace:
@@ -43,10 +47,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _start_postgres() -> EngineRunner:
+def _start_postgres(home: Home) -> EngineRunner:
     """Start a PostgreSQL that writes to disk before a commit is one, which the tests' own does not."""
     engines = Engines()
-    home = temporary_home("feed-benchmark")
     password = engines.credentials.database_password
     spec = postgres_spec(place=find_place(home, password=password), port=engines.ports.postgres, password=password)
     os.environ.update(engines.environment(), ACADEMY_LOG_LEVEL="ERROR")
