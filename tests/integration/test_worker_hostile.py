@@ -7,7 +7,7 @@ To whoever runs this: no upload makes a worker ask an address or open a file of 
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -59,8 +59,10 @@ def measured(folder: Path) -> Iterator[Cost]:
     def look() -> None:
         process = psutil.Process()
         while not done.wait(0.02):
-            cost.memory_bytes = max(cost.memory_bytes, *map(_memory_of, process.children(recursive=True)), 0)
-            cost.disk_bytes = max(cost.disk_bytes, sum(map(_size_of, folder.rglob("*"))))
+            # Programs and files come and go while they are looked at.
+            with suppress(psutil.Error, OSError):
+                cost.memory_bytes = max(cost.memory_bytes, *map(_memory_of, process.children(recursive=True)), 0)
+                cost.disk_bytes = max(cost.disk_bytes, sum(map(_size_of, folder.rglob("*"))))
 
     thread = threading.Thread(target=look, daemon=True)
     started = time.monotonic()
