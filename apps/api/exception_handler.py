@@ -39,6 +39,8 @@ STATUS_OF: Mapping[str, int] = {
     "not_found": 404,
     "method_not_allowed": 405,
     "idempotency_in_progress": 409,
+    "last_owner": 409,
+    "username_taken": 409,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
     "idempotency_key_reused": 422,

@@ -112,9 +112,9 @@ def authenticate_api_key(*, plaintext: str, now: datetime) -> ApiKey:
     return api_key
 
 
-def revoke_api_key(*, tenant: Tenant, prefix: str, now: datetime) -> None:
+def revoke_api_key(*, tenant: Tenant, prefix: str, now: datetime) -> bool:
     """
-    End a key for good. Revoking it again changes nothing.
+    End a key for good, and tell whether it was open. Revoking it again changes nothing.
 
     Raises:
         ApiKeyInvalid: The tenant has no such key.
@@ -122,7 +122,7 @@ def revoke_api_key(*, tenant: Tenant, prefix: str, now: datetime) -> None:
     keys = ApiKey.objects.for_tenant(tenant).filter(prefix=prefix)
     if not keys.exists():
         raise ApiKeyInvalid
-    keys.filter(revoked_at=None).update(revoked_at=now)
+    return keys.filter(revoked_at=None).update(revoked_at=now) > 0
 
 
 def _note_use(api_key: ApiKey, now: datetime) -> None:

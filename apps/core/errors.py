@@ -34,6 +34,24 @@ class AccessDenied(CoreError):
     code = "permission_denied"
 
 
+class CoreNotFound(CoreError):
+    """The tenant has no such thing. Another tenant's does not exist."""
+
+    code = "not_found"
+
+
+class LastOwner(CoreError):
+    """The tenant would be left without an owner, and nobody could make another."""
+
+    code = "last_owner"
+
+
+class UsernameTaken(CoreError):
+    """There is a user of this name."""
+
+    code = "username_taken"
+
+
 class IdempotencyKeyInvalid(CoreError):
     """The Idempotency-Key header is empty, too long or has characters that do not print."""
 

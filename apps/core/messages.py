@@ -55,6 +55,14 @@ TEXTS: Mapping[str, Mapping[Language, Text]] = {
         "ko": Text("이 작업을 할 권한이 없습니다.", "학원 관리자에게 권한을 요청해 주세요."),
         "en": Text("You may not do this.", "Ask the academy's owner for the right to."),
     },
+    "last_owner": {
+        "ko": Text("마지막 원장은 바꾸거나 뺄 수 없습니다.", "먼저 다른 사람을 원장으로 정해 주세요."),
+        "en": Text("The last owner cannot be changed or removed.", "Make somebody else an owner first."),
+    },
+    "username_taken": {
+        "ko": Text("이미 쓰이는 아이디입니다.", "다른 아이디를 정해 주세요."),
+        "en": Text("This username is taken.", "Choose another one."),
+    },
     "csrf_failed": {
         "ko": Text("보안 토큰이 없거나 맞지 않습니다.", "페이지를 새로 고친 뒤 다시 시도해 주세요."),
         "en": Text("The security token is missing or wrong.", "Reload the page and try again."),

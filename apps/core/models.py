@@ -134,6 +134,24 @@ class ApiKey(models.Model):
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+class AuditEntry(models.Model):
+    """Something that was changed about a tenant itself: its members, its keys. Append-only."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    name = models.CharField(max_length=40)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=200)
+    facts = models.JSONField(default=dict)
+
+    objects = TenantScopedManager["AuditEntry"]()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["tenant", "-id"], name="core_audit_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.actor}"
+
+
 class IdempotencyRecord(models.Model):
     """
     The answer to a call that carried an Idempotency-Key, kept for a day to be given again (`apps.core.idempotency`).

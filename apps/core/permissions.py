@@ -87,6 +87,15 @@ class IsOperator(BasePermission):
         return isinstance(request.user, User) and request.user.is_active and request.user.is_staff
 
 
+class IsOwner(BasePermission):
+    """Owners of the tenant that the request acts for. No key is one."""
+
+    def has_permission(self, request: Request, _view: APIView) -> bool:
+        if not request.user.is_authenticated:
+            return False
+        return current_principal(request).role is Role.OWNER
+
+
 def _find_principal(request: Request) -> Principal:
     if isinstance(request.auth, ApiKey):
         return _principal_of_key(request, request.auth)

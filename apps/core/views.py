@@ -37,6 +37,7 @@ class SessionSerializer(serializers.Serializer[Any]):
     user = SessionUserSerializer(allow_null=True)
     tenant = SessionTenantSerializer(allow_null=True)
     role = serializers.ChoiceField(choices=Role.choices, allow_null=True)
+    is_operator = serializers.BooleanField(help_text="They run the installation, and may see every tenant's line.")
 
 
 class LoginSerializer(serializers.Serializer[Any]):
@@ -97,12 +98,19 @@ class LogoutView(APIView):
 def _session_of(request: Request) -> dict[str, Any]:
     user = request.user
     if not isinstance(user, User):
-        return {"authenticated": False, "user": None, "tenant": None, "role": None}
+        return {"authenticated": False, "user": None, "tenant": None, "role": None, "is_operator": False}
+    is_operator = user.is_active and user.is_staff
     shown = {"id": user.pk, "username": user.username, "display_name": user.shown_name}
     try:
         principal = current_principal(request)
     except AccessDenied:
         # Signed in, but in no open tenant (or not in the one that was asked for): the page can say so.
-        return {"authenticated": True, "user": shown, "tenant": None, "role": None}
+        return {"authenticated": True, "user": shown, "tenant": None, "role": None, "is_operator": is_operator}
     tenant = {"id": principal.tenant.pk, "code": principal.tenant.code, "name": principal.tenant.name}
-    return {"authenticated": True, "user": shown, "tenant": tenant, "role": principal.role}
+    return {
+        "authenticated": True,
+        "user": shown,
+        "tenant": tenant,
+        "role": principal.role,
+        "is_operator": is_operator,
+    }

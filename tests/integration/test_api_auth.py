@@ -93,7 +93,13 @@ class Browser:
 
 class TestSession:
     def test_a_stranger_is_told_so_and_gets_the_csrf_cookie(self, browser: Browser) -> None:
-        assert browser.session() == {"authenticated": False, "user": None, "tenant": None, "role": None}
+        assert browser.session() == {
+            "authenticated": False,
+            "user": None,
+            "tenant": None,
+            "role": None,
+            "is_operator": False,
+        }
         assert browser.client.cookies["csrftoken"].value
         assert browser.client.cookies["csrftoken"]["samesite"] == "Lax"
 
@@ -105,6 +111,7 @@ class TestSession:
             "user": {"id": owner.pk, "username": "owner", "display_name": "owner 선생님"},
             "tenant": {"id": tenant.pk, "code": "demo", "name": "데모 학원"},
             "role": "owner",
+            "is_operator": False,
         }
         assert (answer.status_code, answer.json()) == (200, expected)
         assert browser.session() == expected

@@ -428,6 +428,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/ops/throughput/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show how many videos were finished and how long they took, step by step, the oldest step first. */
+        get: operations["ops_throughput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/quota/": {
         parameters: {
             query?: never;
@@ -479,6 +496,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tenant/api-keys/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the tenant's keys, the newest first; revoked ones stay in the list. */
+        get: operations["tenant_api_keys"];
+        put?: never;
+        /** @description Make a key. Its text is in this answer and nowhere else. */
+        post: operations["tenant_api_key_issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant/api-keys/{prefix}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Revoke a key for good. Doing it again changes nothing. */
+        delete: operations["tenant_api_key_revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant/audit/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List the last hundred changes, the newest first. */
+        get: operations["tenant_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant/members/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List who belongs to the tenant. */
+        get: operations["tenant_members"];
+        put?: never;
+        /** @description Let a person in. */
+        post: operations["tenant_member_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant/members/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** @description Take a member out; what they have uploaded stays. */
+        delete: operations["tenant_member_remove"];
+        options?: never;
+        head?: never;
+        /** @description Change a member's role. */
+        patch: operations["tenant_member_change"];
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -498,6 +603,14 @@ export interface components {
          * @enum {string}
          */
         ActsEnum: "user" | "operator" | "vendor" | "nobody";
+        /** @description A person to be let in, with the password that they begin with. */
+        AddMemberRequest: {
+            username: string;
+            /** @default  */
+            display_name: string;
+            password: string;
+            role: components["schemas"]["RoleEnum"];
+        };
         /**
          * @description * `complete` - complete
          *     * `refresh_url` - refresh_url
@@ -510,6 +623,31 @@ export interface components {
          * @enum {string}
          */
         AllowedActionsEnum: "complete" | "refresh_url" | "retry" | "cancel" | "play" | "download" | "update" | "delete";
+        /** @description A key, without its secret. */
+        ApiKey: {
+            readonly prefix: string;
+            readonly name: string;
+            scopes: components["schemas"]["ScopesEnum"][];
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly expires_at: string | null;
+            /** Format: date-time */
+            readonly last_used_at: string | null;
+            /** Format: date-time */
+            readonly revoked_at: string | null;
+        };
+        /** @description One change. */
+        AuditEntry: {
+            readonly id: number;
+            readonly name: string;
+            /** Format: date-time */
+            readonly at: string;
+            readonly actor: string;
+            facts: {
+                [key: string]: unknown;
+            };
+        };
         /** @description The answer to `bulk/`: one result for each video, in the order of the request. */
         BulkAnswer: {
             results: components["schemas"]["BulkResult"][];
@@ -686,6 +824,28 @@ export interface components {
          * @enum {string}
          */
         InvariantsEnum: "V01" | "V02" | "V03" | "V04" | "V05" | "V06" | "V07" | "V08" | "V09" | "V10" | "V11";
+        /** @description A key to be made. */
+        IssueApiKeyRequest: {
+            name: string;
+            scopes: components["schemas"]["ScopesEnum"][];
+            /** Format: date-time */
+            expires_at?: string | null;
+        };
+        /** @description A key that was just made: the only answer that ever has the key itself. */
+        IssuedApiKey: {
+            readonly prefix: string;
+            readonly name: string;
+            scopes: components["schemas"]["ScopesEnum"][];
+            /** Format: date-time */
+            readonly created_at: string;
+            /** Format: date-time */
+            readonly expires_at: string | null;
+            /** Format: date-time */
+            readonly last_used_at: string | null;
+            /** Format: date-time */
+            readonly revoked_at: string | null;
+            key: string;
+        };
         /** @description The answer to `cancel/`. */
         JobAccepted: {
             detail: string;
@@ -695,6 +855,16 @@ export interface components {
         LoginRequest: {
             username: string;
             password: string;
+        };
+        /** @description Somebody who belongs to the tenant. */
+        Member: {
+            readonly id: number;
+            user_id: number;
+            username: string;
+            display_name: string;
+            readonly role: components["schemas"]["RoleEnum"];
+            /** Format: date-time */
+            readonly created_at: string;
         };
         /**
          * @description * `PUT` - PUT
@@ -865,6 +1035,10 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** @description What a member becomes. */
+        PatchedChangeRoleRequest: {
+            role?: components["schemas"]["RoleEnum"];
+        };
         /** @description What of a video can be changed. */
         PatchedVideoUpdateRequest: {
             title?: string;
@@ -934,11 +1108,19 @@ export interface components {
          * @enum {string}
          */
         RoleEnum: "owner" | "staff" | "viewer";
+        /**
+         * @description * `videos:read` - videos:read
+         *     * `videos:write` - videos:write
+         * @enum {string}
+         */
+        ScopesEnum: "videos:read" | "videos:write";
         Session: {
             authenticated: boolean;
             user: components["schemas"]["SessionUser"] | null;
             tenant: components["schemas"]["SessionTenant"] | null;
             role: components["schemas"]["RoleEnum"] | null;
+            /** @description They run the installation, and may see every tenant's line. */
+            is_operator: boolean;
         };
         /** @description A session of the library. */
         SessionOfVideos: {
@@ -1011,6 +1193,17 @@ export interface components {
          * @enum {string}
          */
         StrategyEnum: "single" | "multipart";
+        /** @description What was finished within one step of time: five minutes of the hour, an hour of the day. */
+        ThroughputStep: {
+            /** Format: date-time */
+            starts_at: string;
+            finished_count: number;
+            /**
+             * Format: double
+             * @description From the job's making to its end.
+             */
+            median_seconds: number | null;
+        };
         /** @description What an uploader may add when all is sent: the file's checksum, by the ticket's `checksum_algorithm`. */
         UploadCompleteRequest: {
             /** @default  */
@@ -2102,6 +2295,40 @@ export interface operations {
             };
         };
     };
+    ops_throughput: {
+        parameters: {
+            query?: {
+                /**
+                 * @description * `hour` - hour
+                 *     * `day` - day
+                 */
+                window?: "hour" | "day";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ThroughputStep"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
     media_videos_quota_retrieve: {
         parameters: {
             query?: never;
@@ -2180,6 +2407,246 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UploadTicket"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tenant_api_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKey"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tenant_api_key_issue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IssueApiKeyRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedApiKey"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tenant_api_key_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                prefix: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tenant_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntry"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tenant_members: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"][];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tenant_member_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddMemberRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tenant_member_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused or failed */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    tenant_member_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedChangeRoleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
                 };
             };
             /** @description Refused or failed */

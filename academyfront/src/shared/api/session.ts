@@ -22,6 +22,11 @@ export function useMayWrite(): boolean {
   return role === "owner" || role === "staff";
 }
 
+/** Whether this person runs the installation. */
+export function useIsOperator(): boolean {
+  return useSession().data?.is_operator === true;
+}
+
 export function useLogin() {
   const client = useQueryClient();
   return useMutation({
@@ -39,7 +44,7 @@ export function useLogout() {
   });
 }
 
-const SIGNED_OUT: Session = { authenticated: false, user: null, tenant: null, role: null };
+const SIGNED_OUT: Session = { authenticated: false, user: null, tenant: null, role: null, is_operator: false };
 
 /** Everything else in the cache belongs to whoever was signed in before. */
 function changeSession(client: QueryClient, session: Session): void {

@@ -19,6 +19,7 @@ from ..recovery.invariant import Invariant, Severity
 from ..recovery.reconciler import INVARIANTS, run_once
 from ..recovery.wired import wired_world
 from ..selectors import health
+from ..selectors.throughput import ThroughputWindow, throughput
 from .base import validated
 
 FINDINGS_SHOWN = 100
@@ -151,6 +152,39 @@ class OpsOverviewView(APIView):
             "invariants": _invariants_json(),
         }
         return Response(OpsOverviewSerializer(answer).data)
+
+
+class ThroughputQuerySerializer(serializers.Serializer[Any]):
+    """How far back."""
+
+    window = serializers.ChoiceField(
+        choices=[window.value for window in ThroughputWindow], default=ThroughputWindow.HOUR.value
+    )
+
+
+class ThroughputStepSerializer(serializers.Serializer[Any]):
+    """What was finished within one step of time: five minutes of the hour, an hour of the day."""
+
+    starts_at = serializers.DateTimeField()
+    finished_count = serializers.IntegerField()
+    median_seconds = serializers.FloatField(allow_null=True, help_text="From the job's making to its end.")
+
+
+class OpsThroughputView(APIView):
+    """How much gets through."""
+
+    permission_classes = (IsOperator,)
+
+    @extend_schema(
+        operation_id="ops_throughput",
+        parameters=[ThroughputQuerySerializer],
+        responses=ThroughputStepSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """Show how many videos were finished and how long they took, step by step, the oldest step first."""
+        window = ThroughputWindow(validated(ThroughputQuerySerializer(data=request.query_params))["window"])
+        steps = throughput(window=window, now=wiring.clock().now())
+        return Response(ThroughputStepSerializer(steps, many=True).data)
 
 
 class OpsReconcileView(APIView):
