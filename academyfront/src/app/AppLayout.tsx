@@ -7,7 +7,7 @@ import { AccountMenu } from "@/features/auth/components/AccountMenu";
 import { PageDropTarget } from "@/features/videos/components/PageDropTarget";
 import { UploadDock } from "@/features/videos/components/UploadDock";
 import { VideoEvents } from "@/features/videos/components/VideoEvents";
-import { useMayWrite, useSession } from "@/shared/api/session";
+import { useIsOperator, useMayWrite, useSession } from "@/shared/api/session";
 import { ColorSchemeSwitch } from "@/shared/ui/ColorSchemeSwitch";
 import { LanguageSwitch } from "@/shared/ui/LanguageSwitch";
 import { Logo } from "@/shared/ui/Logo";
@@ -45,6 +45,8 @@ export function AppLayout() {
 
 function Header({ mayWrite }: { mayWrite: boolean }) {
   const { t } = useTranslation();
+  const isOperator = useIsOperator();
+  const isOwner = useSession().data?.role === "owner";
   return (
     <header className={classes.header}>
       <a href="#content" className={classes.skip}>
@@ -58,6 +60,16 @@ function Header({ mayWrite }: { mayWrite: boolean }) {
           <NavLink to="/" end className={() => classes.navLink}>
             {t("app.library")}
           </NavLink>
+          {isOperator && (
+            <NavLink to="/operations" className={() => classes.navLink} data-testid="nav-operations">
+              {t("app.operations")}
+            </NavLink>
+          )}
+          {isOwner && (
+            <NavLink to="/settings" className={() => classes.navLink} data-testid="nav-settings">
+              {t("app.settings")}
+            </NavLink>
+          )}
         </nav>
         <Group gap={6} wrap="nowrap">
           {mayWrite && <UploadLink />}

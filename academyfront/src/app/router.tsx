@@ -1,11 +1,15 @@
 import { createBrowserRouter } from "react-router";
-import LoginPage from "@/features/auth/pages/LoginPage";
 import LibraryPage from "@/features/videos/pages/LibraryPage";
 import { AppLayout } from "./AppLayout";
 import { CrashPage, NotFoundPage, PageLoading } from "./pages";
 
 export const router = createBrowserRouter([
-  { path: "/login", element: <LoginPage />, errorElement: <CrashPage /> },
+  {
+    path: "/login",
+    errorElement: <CrashPage />,
+    hydrateFallbackElement: <PageLoading />,
+    lazy: async () => ({ Component: (await import("@/features/auth/pages/LoginPage")).default }),
+  },
   {
     element: <AppLayout />,
     errorElement: <CrashPage />,
@@ -19,6 +23,14 @@ export const router = createBrowserRouter([
       {
         path: "videos/:videoId",
         lazy: async () => ({ Component: (await import("@/features/videos/pages/VideoPage")).default }),
+      },
+      {
+        path: "operations",
+        lazy: async () => ({ Component: (await import("@/features/ops/pages/OperationsPage")).default }),
+      },
+      {
+        path: "settings",
+        lazy: async () => ({ Component: (await import("@/features/settings/pages/SettingsPage")).default }),
       },
       { path: "*", element: <NotFoundPage /> },
     ],

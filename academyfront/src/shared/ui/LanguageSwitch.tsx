@@ -2,6 +2,7 @@ import { ActionIcon, Tooltip } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { switchLanguage } from "@/shared/i18n";
 import { useLanguage } from "@/shared/i18n/useLanguage";
+import { toastProblem } from "./toasts";
 import classes from "./LanguageSwitch.module.css";
 
 /** Shows the other language, and switches to it. */
@@ -17,7 +18,7 @@ export function LanguageSwitch() {
         lang={other}
         aria-label={`${t("app.otherLanguageShort")} ${t("app.otherLanguage")}`}
         data-testid="language-switch"
-        onClick={() => switchLanguage(other)}
+        onClick={() => void switchLanguage(other).catch(toastProblem)}
       >
         {t("app.otherLanguageShort")}
       </ActionIcon>

@@ -1,6 +1,7 @@
 import { Avatar, Menu, Text, UnstyledButton } from "@mantine/core";
-import { IconLogout } from "@tabler/icons-react";
+import { IconActivity, IconLogout, IconSettings } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
 import { useLogout, useSession } from "@/shared/api/session";
 import { toastProblem } from "@/shared/ui/toasts";
 
@@ -28,6 +29,16 @@ export function AccountMenu() {
           {session.tenant !== null && <Text size="xs">{session.tenant.name}</Text>}
           {session.role !== null && <Text size="xs">{t(`app.role.${session.role}`)}</Text>}
         </Menu.Label>
+        {session.is_operator && (
+          <Menu.Item component={Link} to="/operations" hiddenFrom="sm" leftSection={<IconActivity size={18} />}>
+            {t("app.operations")}
+          </Menu.Item>
+        )}
+        {session.role === "owner" && (
+          <Menu.Item component={Link} to="/settings" hiddenFrom="sm" leftSection={<IconSettings size={18} />}>
+            {t("app.settings")}
+          </Menu.Item>
+        )}
         <Menu.Divider />
         <Menu.Item
           leftSection={<IconLogout size={18} />}

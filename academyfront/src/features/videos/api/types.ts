@@ -16,7 +16,6 @@ export type Why = Schemas["Why"];
 export type NextStep = Schemas["NextStepCodeEnum"];
 export type Evidence = Schemas["Evidence"];
 export type SessionOfVideos = Schemas["SessionOfVideos"];
-export type BulkAction = Schemas["ActionEnum"];
 export type BulkAnswer = Schemas["BulkAnswer"];
 export type Playback = Schemas["PlaybackGrant"];
 /** Of a whole file, by algorithm; empty where it is not known. */

@@ -1,12 +1,23 @@
 import { answerOf, api } from "@/shared/api/client";
+import type { components } from "@/shared/api/schema";
+import { PAGE_ROWS } from "./pageChain";
+import { parseStoryboard, type Tile } from "./storyboard";
 import { steadyThumbnailUrl } from "./thumbnailUrl";
-import type { Quota, Video, VideoPage, VideoStatus, Why } from "./types";
+import type { BulkAnswer, Quota, SessionOfVideos, Video, VideoPage, VideoStatus, Why } from "./types";
 
 export interface VideoFilter {
   status: VideoStatus | null;
   search: string;
+  /** Only this session, in its order; empty: the videos that are in none. Null: all, the newest first. */
+  session: string | null;
 }
 
+/** Something to be done with many videos. */
+export type BulkOrder = Omit<Schemas["BulkRequest"], "session"> & { session?: string };
+
+type Schemas = components["schemas"];
+
+const MOST_AT_ONCE = 100;
 const byId = (id: number) => ({ params: { path: { id } } });
 
 export const videoApi = {
@@ -17,6 +28,8 @@ export const videoApi = {
           query: {
             ...(filter.status === null ? {} : { status: [filter.status] }),
             ...(filter.search === "" ? {} : { search: filter.search }),
+            ...(filter.session === null ? {} : { session: filter.session }),
+            page_size: PAGE_ROWS,
             ...(cursor === null ? {} : { cursor }),
           },
         },
@@ -38,6 +51,24 @@ export const videoApi = {
   retry: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/retry/", byId(id))),
   cancel: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/cancel/", byId(id))),
   complete: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/upload/complete/", byId(id))),
+  sessions: (signal: AbortSignal): Promise<SessionOfVideos[]> =>
+    answerOf(api.GET("/api/v1/media/videos/sessions/", { signal })),
+  move: ({ id, ...body }: { id: number; session: string; before: number | null }) =>
+    answerOf(api.POST("/api/v1/media/videos/{id}/move/", { ...byId(id), body })),
+  /** In portions that the server takes, one after the other. */
+  bulk: async (order: BulkOrder): Promise<BulkAnswer> => {
+    const results: BulkAnswer["results"] = [];
+    for (let from = 0; from < order.video_ids.length; from += MOST_AT_ONCE) {
+      const body = { ...order, video_ids: order.video_ids.slice(from, from + MOST_AT_ONCE) };
+      results.push(...(await answerOf(api.POST("/api/v1/media/videos/bulk/", { body }))).results);
+    }
+    return { results };
+  },
+  storyboard: async (id: number, signal: AbortSignal): Promise<Tile[]> => {
+    const { storyboard_url: url } = await videoApi.playback(id, signal);
+    if (url === null) return [];
+    return parseStoryboard(await (await fetch(url, { signal })).text());
+  },
   timeline: (id: number, signal: AbortSignal) =>
     answerOf(api.GET("/api/v1/media/videos/{id}/timeline/", { ...byId(id), signal })),
   quota: (signal: AbortSignal): Promise<Quota> => answerOf(api.GET("/api/v1/media/videos/quota/", { signal })),
@@ -50,12 +81,6 @@ export const videoApi = {
 
 function withSteadyThumbnail(video: Video): Video {
   return { ...video, thumbnail_url: steadyThumbnailUrl(video.thumbnail_url, Date.now()) };
-}
-
-/** The list answers with the next page's address; only its cursor matters to us. */
-export function cursorOf(nextUrl: string | null | undefined): string | null {
-  if (nextUrl == null) return null;
-  return new URL(nextUrl, "http://page.invalid").searchParams.get("cursor");
 }
 
 /** Nothing will change by itself any more. */

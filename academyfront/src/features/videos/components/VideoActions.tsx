@@ -123,9 +123,8 @@ function RetryButton({ video, isMain }: { video: Video; isMain: boolean }) {
       leftSection={<IconRefresh size={18} />}
       loading={retry.isPending}
       data-testid="action-retry"
-      onClick={() =>
-        retry.mutate(undefined, { onSuccess: () => toastDone(t("video.done.retry")), onError: toastProblem })
-      }
+      // A promise, because the button may be gone before the answer is there: the video has moved on by then.
+      onClick={() => void retry.mutateAsync().then(() => toastDone(t("video.done.retry")), toastProblem)}
     >
       {t("video.actions.retry")}
     </Button>

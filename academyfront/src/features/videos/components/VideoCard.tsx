@@ -1,19 +1,33 @@
+import { memo } from "react";
 import { Group, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
 import type { Video } from "../api/types";
+import type { Selection } from "../hooks/useSelection";
 import { EncodeProgress } from "./EncodeProgress";
+import { SelectBox } from "./SelectBox";
 import { StatusBadge } from "./StatusBadge";
+import { usePeek } from "./usePeek";
 import classes from "./VideoCard.module.css";
 import { VideoThumbnail } from "./VideoThumbnail";
 
-export function VideoCard({ video }: { video: Video }) {
+/** `selection` is null for those who may only watch. */
+export const VideoCard = memo(function VideoCard({ video, selection }: { video: Video; selection: Selection | null }) {
   const { t } = useTranslation();
+  const peek = usePeek();
+  const isSelected = selection?.ids.has(video.id) === true;
   return (
-    <article className={classes.card} data-testid="video-item" data-video-id={video.id} data-status={video.status}>
+    <article
+      className={classes.card}
+      data-testid="video-item"
+      data-video-id={video.id}
+      data-status={video.status}
+      data-selected={isSelected || undefined}
+      {...peek.handlers}
+    >
       <div className={classes.thumbnail}>
-        <VideoThumbnail video={video} />
+        <VideoThumbnail video={video} peekShare={peek.share} />
       </div>
       <div className={classes.body}>
         <h2 className={classes.title}>
@@ -39,6 +53,11 @@ export function VideoCard({ video }: { video: Video }) {
           </Text>
         )}
       </div>
+      {selection !== null && (
+        <div className={classes.select} data-shown={selection.ids.size > 0 || undefined}>
+          <SelectBox video={video} selection={selection} />
+        </div>
+      )}
     </article>
   );
-}
+});

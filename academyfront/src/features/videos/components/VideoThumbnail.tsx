@@ -1,8 +1,10 @@
-import { useState } from "react";
+import { Suspense, lazy, useState } from "react";
 import { IconAlertTriangle, IconClockPause, IconMovie, IconUpload } from "@tabler/icons-react";
 import { formatClock } from "@/shared/i18n/format";
 import type { Video, VideoStatus } from "../api/types";
 import classes from "./VideoThumbnail.module.css";
+
+const StoryboardPeek = lazy(() => import("./StoryboardPeek"));
 
 const ICONS: Record<VideoStatus, typeof IconMovie> = {
   PENDING: IconUpload,
@@ -13,8 +15,15 @@ const ICONS: Record<VideoStatus, typeof IconMovie> = {
   EXPIRED: IconClockPause,
 };
 
+interface VideoThumbnailProps {
+  video: Video;
+  /** The part of the lecture, 0 to 1, that the pointer asks to see; null: none. */
+  peekShare?: number | null;
+  hidesLength?: boolean;
+}
+
 /** The preview picture, or a quiet stand-in for a video that has none yet. */
-export function VideoThumbnail({ video }: { video: Video }) {
+export function VideoThumbnail({ video, peekShare = null, hidesLength = false }: VideoThumbnailProps) {
   const [brokenUrl, setBrokenUrl] = useState<string | null>(null);
   const url = video.thumbnail_url;
   const Icon = ICONS[video.status];
@@ -25,7 +34,12 @@ export function VideoThumbnail({ video }: { video: Video }) {
       ) : (
         <Icon className={classes.icon} size={34} stroke={1.4} aria-hidden />
       )}
-      {video.duration_seconds !== null && (
+      {peekShare !== null && video.status === "READY" && (
+        <Suspense>
+          <StoryboardPeek videoId={video.id} share={peekShare} />
+        </Suspense>
+      )}
+      {video.duration_seconds !== null && !hidesLength && (
         <span className={classes.length}>{formatClock(video.duration_seconds)}</span>
       )}
     </div>

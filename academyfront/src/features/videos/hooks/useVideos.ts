@@ -1,14 +1,13 @@
 import { useSyncExternalStore } from "react";
 import {
   keepPreviousData,
-  useInfiniteQuery,
+  queryOptions,
   useMutation,
   useQuery,
   useQueryClient,
-  type InfiniteData,
 } from "@tanstack/react-query";
-import type { Video, VideoPage } from "../api/types";
-import { cursorOf, isMoving, videoApi, type VideoFilter } from "../api/videoApi";
+import type { Video } from "../api/types";
+import { isMoving, videoApi, type VideoFilter } from "../api/videoApi";
 import { liveness } from "../events/liveness";
 
 const ACTIVE_POLL_MS = 2_000;
@@ -17,7 +16,7 @@ const QUIET_POLL_MS = 20_000;
 export const videoKeys = {
   all: ["videos"] as const,
   lists: ["videos", "list"] as const,
-  list: (filter: VideoFilter) => ["videos", "list", filter] as const,
+  sessions: ["videos", "sessions"] as const,
   detail: (id: number) => ["videos", "detail", id] as const,
   quota: ["videos", "quota"] as const,
   offers: ["videos", "offers"] as const,
@@ -26,33 +25,46 @@ export const videoKeys = {
 };
 
 /** Whether events bring the news. While they do not, queries ask by themselves. */
-function useEventsAreLive(): boolean {
+export function useEventsAreLive(): boolean {
   return useSyncExternalStore(liveness.subscribe, liveness.get);
-}
-
-export function useVideoList(filter: VideoFilter) {
-  const live = useEventsAreLive();
-  return useInfiniteQuery({
-    queryKey: videoKeys.list(filter),
-    queryFn: ({ pageParam, signal }) => videoApi.list(filter, pageParam, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => cursorOf(page.next),
-    placeholderData: keepPreviousData,
-    refetchInterval: ({ state }) => listPollMs(state.data, live),
-  });
-}
-
-/** Every loaded page is one call, so a long list asks less often. */
-function listPollMs(data: InfiniteData<VideoPage> | undefined, live: boolean): number | false {
-  const pages = data?.pages ?? [];
-  const asks = pages.some((page) => page.results.some((video) => hasNewsWithoutEvent(video, live)));
-  if (asks) return ACTIVE_POLL_MS * Math.max(1, pages.length);
-  return live ? false : QUIET_POLL_MS;
 }
 
 /** How far an encode has come is no event: while one runs, somebody has to ask. */
 function hasNewsWithoutEvent(video: Video, live: boolean): boolean {
   return live ? video.progress !== null : isMoving(video);
+}
+
+/** One page of the list. Each asks for itself, and only while it is in view: a long list costs no more than a short one. */
+export function libraryPage(filter: VideoFilter, cursor: string | null, live: boolean) {
+  return queryOptions({
+    queryKey: [...videoKeys.lists, filter, cursor],
+    queryFn: ({ signal }) => videoApi.list(filter, cursor, signal),
+    refetchInterval: ({ state }) => {
+      const asks = state.data?.results.some((video) => hasNewsWithoutEvent(video, live)) === true;
+      return asks ? ACTIVE_POLL_MS : !live && QUIET_POLL_MS;
+    },
+  });
+}
+
+export function useSessions() {
+  return useQuery({ queryKey: videoKeys.sessions, queryFn: ({ signal }) => videoApi.sessions(signal), staleTime: 30_000 });
+}
+
+export function useMove() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: videoApi.move,
+    onSettled: () => client.invalidateQueries({ queryKey: videoKeys.lists }),
+  });
+}
+
+/** Retry, move or delete many. */
+export function useBulk() {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: videoApi.bulk,
+    onSettled: () => client.invalidateQueries({ queryKey: videoKeys.all }),
+  });
 }
 
 export function useVideo(id: number) {

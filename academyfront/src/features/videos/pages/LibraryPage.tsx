@@ -1,29 +1,36 @@
-import { useState } from "react";
-import { ActionIcon, Button, Group, SegmentedControl, Skeleton, Text, TextInput, Title, VisuallyHidden } from "@mantine/core";
+import { Suspense, lazy, useState } from "react";
+import { ActionIcon, Button, NativeSelect, SegmentedControl, Skeleton, TextInput, Title, VisuallyHidden } from "@mantine/core";
 import { useDebouncedCallback, useLocalStorage, useMediaQuery } from "@mantine/hooks";
 import { IconLayoutGrid, IconList, IconSearch, IconVideo, IconX, IconZoomExclamation } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { useMayWrite } from "@/shared/api/session";
-import { ProblemView } from "@/shared/ui/ProblemView";
 import { StateView } from "@/shared/ui/StateView";
-import type { Video, VideoStatus } from "../api/types";
+import type { VideoStatus } from "../api/types";
 import type { VideoFilter } from "../api/videoApi";
-import { VideoCard } from "../components/VideoCard";
-import { VideoRows } from "../components/VideoRows";
-import { useVideoList } from "../hooks/useVideos";
+import { LibraryList } from "../components/LibraryList";
+import { useSelection, type Selection } from "../hooks/useSelection";
+import { useSessions } from "../hooks/useVideos";
 import classes from "./LibraryPage.module.css";
 
 const STATUSES: readonly VideoStatus[] = ["READY", "PROCESSING", "UPLOADED", "PENDING", "FAILED", "EXPIRED"];
 type View = "grid" | "list";
 
+const EVERYTHING: VideoFilter = { status: null, search: "", session: null };
+const BulkBar = lazy(() => import("../components/BulkBar"));
+const SessionOrder = lazy(() => import("../components/SessionOrder"));
+
 export default function LibraryPage() {
   const { t } = useTranslation();
+  const mayWrite = useMayWrite();
   const [filter, setFilter] = useFilter();
   const [view, setView] = useLocalStorage<View>({ key: "academy.library.view", defaultValue: "grid" });
-  const videos = useVideoList(filter);
-  const found = videos.data?.pages.flatMap((page) => page.results) ?? [];
-  const isFiltered = filter.search !== "" || filter.status !== null;
+  const selection = useSelection();
+  const marks = mayWrite ? selection : null;
+  const change = (next: VideoFilter) => {
+    selection.replace([]);
+    setFilter(next);
+  };
 
   return (
     <>
@@ -31,48 +38,57 @@ export default function LibraryPage() {
         {t("library.title")}
       </Title>
       <div className={classes.controls}>
-        <SearchField value={filter.search} onChange={(search) => setFilter({ ...filter, search })} />
-        <StatusChips value={filter.status} onChange={(status) => setFilter({ ...filter, status })} />
+        <SearchField value={filter.search} onChange={(search) => change({ ...filter, search })} />
+        <SessionField value={filter.session} onChange={(session) => change({ ...filter, session })} />
+        <StatusChips value={filter.status} onChange={(status) => change({ ...filter, status })} />
         <ViewSwitch value={view} onChange={setView} />
       </div>
-      {videos.isPending ? (
-        <LoadingCards />
-      ) : videos.data === undefined ? (
-        <ProblemView error={videos.error} onRetry={() => void videos.refetch()} />
-      ) : found.length === 0 ? (
-        <NothingHere isFiltered={isFiltered} onClear={() => setFilter({ search: "", status: null })} />
-      ) : (
-        <>
-          <VideoCollection videos={found} view={view} />
-          <Group justify="center" gap="md" mt="xl" className={classes.footer}>
-            <Text size="sm" c="var(--text-soft)" role="status">
-              {t("library.count", { count: found.length })}
-            </Text>
-            {videos.hasNextPage && (
-              <Button
-                variant="default"
-                loading={videos.isFetchingNextPage}
-                onClick={() => void videos.fetchNextPage()}
-                data-testid="load-more"
-              >
-                {t("library.more")}
-              </Button>
-            )}
-          </Group>
-        </>
+      {marks !== null && marks.ids.size > 0 && (
+        <Suspense>
+          <BulkBar selection={marks} />
+        </Suspense>
       )}
+      <Collection key={JSON.stringify([filter, view])} filter={filter} view={view} selection={marks} onFilter={change} />
     </>
   );
+}
+
+interface CollectionProps {
+  filter: VideoFilter;
+  view: View;
+  selection: Selection | null;
+  onFilter: (filter: VideoFilter) => void;
+}
+
+function Collection({ filter, view, selection, onFilter }: CollectionProps) {
+  const isWide = useMediaQuery("(min-width: 62em)", true, { getInitialValueInEffect: false });
+  const isPhone = useMediaQuery("(max-width: 36em)", false, { getInitialValueInEffect: false });
+  const { session } = filter;
+  const isFiltered = filter.search !== "" || filter.status !== null || session !== null;
+  const empty = <NothingHere isFiltered={isFiltered} onClear={() => onFilter(EVERYTHING)} />;
+  if (session !== null && selection !== null && filter.search === "" && filter.status === null) {
+    return (
+      <Suspense fallback={<Skeleton h={400} radius="lg" />}>
+        <SessionOrder filter={{ ...filter, session }} selection={selection} empty={empty} />
+      </Suspense>
+    );
+  }
+  const look = isPhone ? "phone" : view === "list" && isWide ? "rows" : "cards";
+  return <LibraryList key={look} filter={filter} look={look} selection={selection} empty={empty} />;
 }
 
 /** The filter lives in the address: it survives a reload, the back button and a shared link. */
 function useFilter(): [VideoFilter, (filter: VideoFilter) => void] {
   const [params, setParams] = useSearchParams();
   const status = STATUSES.find((known) => known === params.get("status")) ?? null;
-  const filter: VideoFilter = { status, search: params.get("search") ?? "" };
+  const filter: VideoFilter = { status, search: params.get("search") ?? "", session: params.get("session") };
   const change = (next: VideoFilter) =>
     setParams(
-      { ...(next.status === null ? {} : { status: next.status }), ...(next.search === "" ? {} : { search: next.search }) },
+      {
+        ...(next.status === null ? {} : { status: next.status }),
+        ...(next.search === "" ? {} : { search: next.search }),
+        ...(next.session === null ? {} : { session: next.session }),
+      },
       { replace: true },
     );
   return [filter, change];
@@ -110,6 +126,31 @@ function SearchField({ value, onChange }: { value: string; onChange: (value: str
       onChange={(event) => change(event.currentTarget.value)}
       data-testid="library-search"
     />
+  );
+}
+
+const ALL = "all";
+const named = (session: string) => `=${session}`;
+
+function SessionField({ value, onChange }: { value: string | null; onChange: (value: string | null) => void }) {
+  const { t } = useTranslation();
+  const known = useSessions().data ?? [];
+  const shown = value === null || known.some(({ session }) => session === value) ? known : [...known, { session: value, video_count: 0 }];
+  return (
+    <NativeSelect
+      className={classes.session}
+      aria-label={t("library.sessions")}
+      value={value === null ? ALL : named(value)}
+      onChange={({ currentTarget }) => onChange(currentTarget.value === ALL ? null : currentTarget.value.slice(1))}
+      data-testid="library-session"
+    >
+      <option value={ALL}>{t("library.allSessions")}</option>
+      {shown.map(({ session, video_count: count }) => (
+        <option key={session} value={named(session)}>
+          {t("library.sessionCount", { session: session === "" ? t("video.noSession") : session, count })}
+        </option>
+      ))}
+    </NativeSelect>
   );
 }
 
@@ -152,29 +193,6 @@ function ViewSwitch({ value, onChange }: { value: View; onChange: (view: View) =
       onChange={(view) => onChange(view === "list" ? "list" : "grid")}
       data={[option("grid", IconLayoutGrid), option("list", IconList)]}
     />
-  );
-}
-
-function VideoCollection({ videos, view }: { videos: readonly Video[]; view: View }) {
-  const isWide = useMediaQuery("(min-width: 62em)", true, { getInitialValueInEffect: false });
-  if (view === "list" && isWide) return <VideoRows videos={videos} />;
-  return (
-    <div className={classes.grid}>
-      {videos.map((video) => (
-        <VideoCard key={video.id} video={video} />
-      ))}
-    </div>
-  );
-}
-
-function LoadingCards() {
-  const { t } = useTranslation();
-  return (
-    <div className={classes.grid} role="status" aria-label={t("app.loading")}>
-      {Array.from({ length: 8 }, (_, index) => (
-        <Skeleton key={index} radius="lg" className={classes.skeleton} />
-      ))}
-    </div>
   );
 }
 

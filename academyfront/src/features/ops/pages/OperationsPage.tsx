@@ -1,0 +1,185 @@
+import { Suspense, lazy } from "react";
+import { Badge, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
+import { IconAlertTriangle, IconCircleCheck, IconLock } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { useIsOperator } from "@/shared/api/session";
+import { formatDateTime } from "@/shared/i18n/format";
+import { useLanguage } from "@/shared/i18n/useLanguage";
+import { Loaded, Panel } from "@/shared/ui/Panel";
+import { RelativeTime } from "@/shared/ui/RelativeTime";
+import { StateView } from "@/shared/ui/StateView";
+import { needsAttention } from "../api/flow";
+import { useOverview, type Overview } from "../api/ops";
+import { InvariantsPanel } from "../components/InvariantsPanel";
+import { WorkersPanel } from "../components/WorkersPanel";
+import classes from "./OperationsPage.module.css";
+
+const ThroughputPanel = lazy(() => import("../components/ThroughputPanel"));
+
+/** One screen that answers: is everything flowing? */
+export default function OperationsPage() {
+  const { t } = useTranslation();
+  if (!useIsOperator()) {
+    return (
+      <StateView
+        isWholePage
+        testId="state-forbidden"
+        icon={<IconLock size={36} />}
+        title={t("problem.noPermission")}
+        text={t("problem.noPermissionHint")}
+      />
+    );
+  }
+  return <Everything />;
+}
+
+function Everything() {
+  const { t } = useTranslation();
+  const overview = useOverview();
+  return (
+    <Stack gap="lg" data-testid="operations-page">
+      <Title order={1}>{t("ops.title")}</Title>
+      <Loaded query={overview}>
+        {(seen) => (
+          <>
+            <Flow overview={seen} />
+            <FunnelPanel overview={seen} />
+            <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
+              <LinePanel overview={seen} />
+              <TenantsPanel overview={seen} />
+            </SimpleGrid>
+            <WorkersPanel workers={seen.workers} />
+            <Suspense fallback={<Skeleton h={300} radius="lg" />}>
+              <ThroughputPanel />
+            </Suspense>
+            <InvariantsPanel invariants={seen.invariants} />
+          </>
+        )}
+      </Loaded>
+    </Stack>
+  );
+}
+
+function Flow({ overview }: { overview: Overview }) {
+  const { t } = useTranslation();
+  const language = useLanguage();
+  const isWrong = needsAttention(overview);
+  return (
+    <Group justify="space-between" className={classes.flow} data-wrong={isWrong || undefined} role="status">
+      <Group gap="xs">
+        {isWrong ? <IconAlertTriangle size={22} aria-hidden /> : <IconCircleCheck size={22} aria-hidden />}
+        <strong data-testid="ops-flow">{isWrong ? t("ops.attention") : t("ops.flowing")}</strong>
+      </Group>
+      <Text size="sm">{t("ops.asOf", { time: formatDateTime(overview.at, language) })}</Text>
+    </Group>
+  );
+}
+
+/** A number that leads to its videos. */
+function StatusNumber({ status, count, since }: { status: string; count: number; since?: string | null }) {
+  const { t } = useTranslation();
+  const name = isKnownStatus(status) ? t(`status.${status}`) : status;
+  return (
+    <Link to={`/?status=${status}`} className={classes.number} data-testid={`funnel-${status}`}>
+      <span className={classes.count}>{count.toLocaleString()}</span>
+      <span>{name}</span>
+      {since !== undefined && (
+        <span className={classes.since}>
+          {since === null ? (
+            t("ops.nothingWaits")
+          ) : (
+            <>
+              {t("ops.oldest")} <RelativeTime iso={since} />
+            </>
+          )}
+        </span>
+      )}
+    </Link>
+  );
+}
+
+function FunnelPanel({ overview }: { overview: Overview }) {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t("ops.funnel")} testId="funnel">
+      <div className={classes.numbers}>
+        {overview.funnel.map(({ step, count, oldest_since: since }) => (
+          <StatusNumber key={step} status={step} count={count} since={since} />
+        ))}
+        {Object.entries(overview.finished_today).map(([status, count]) => (
+          <StatusNumber key={status} status={status} count={count} />
+        ))}
+      </div>
+      <Text size="sm" c="var(--text-soft)" mt="xs">
+        {Object.keys(overview.finished_today)
+          .map((status) => (isKnownStatus(status) ? t(`status.${status}`) : status))
+          .join(" · ")}
+        {": "}
+        {t("ops.today")}
+      </Text>
+    </Panel>
+  );
+}
+
+function LinePanel({ overview: { queue, outbox, dead_letters: letters } }: { overview: Overview }) {
+  const { t } = useTranslation();
+  const facts: [string, number | null][] = [
+    [t("ops.queueVisible"), queue?.visible ?? null],
+    [t("ops.queueInFlight"), queue?.in_flight ?? null],
+    [t("ops.outboxDue"), outbox.due],
+    [t("ops.outboxFailing"), outbox.failing],
+    [t("ops.deadLetters"), letters.waiting],
+    [t("ops.kept"), letters.kept],
+  ];
+  return (
+    <Panel title={t("ops.line")} testId="line">
+      <dl className={classes.facts}>
+        {facts.map(([name, count]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>
+              {count === null ? t("ops.unknown") : count.toLocaleString()}
+              {name === t("ops.outboxDue") && outbox.oldest_due_at !== null && (
+                <span className={classes.since}>
+                  {" "}
+                  ({t("ops.oldest")} <RelativeTime iso={outbox.oldest_due_at} />)
+                </span>
+              )}
+            </dd>
+          </div>
+        ))}
+      </dl>
+    </Panel>
+  );
+}
+
+function TenantsPanel({ overview: { tenants } }: { overview: Overview }) {
+  const { t } = useTranslation();
+  return (
+    <Panel title={t("ops.tenants")} testId="tenants">
+      {tenants.length === 0 ? (
+        <Text size="sm" c="var(--text-soft)">
+          {t("ops.noTenants")}
+        </Text>
+      ) : (
+        <Stack component="ul" gap={8} m={0} p={0} className={classes.plain}>
+          {tenants.map((tenant) => (
+            <Group key={tenant.tenant_code} component="li" gap="xs">
+              <strong>{tenant.tenant_code}</strong>
+              <Badge variant="default">{`${t("ops.queued")} ${tenant.queued}`}</Badge>
+              <Badge variant="default">{`${t("ops.running")} ${tenant.running}`}</Badge>
+              <Badge variant="default">{`${t("ops.waitingForRetry")} ${tenant.waiting_for_retry}`}</Badge>
+            </Group>
+          ))}
+        </Stack>
+      )}
+    </Panel>
+  );
+}
+
+const STATUSES = ["PENDING", "UPLOADED", "PROCESSING", "READY", "FAILED", "EXPIRED"] as const;
+
+function isKnownStatus(status: string): status is (typeof STATUSES)[number] {
+  return STATUSES.some((known) => known === status);
+}

@@ -1,0 +1,96 @@
+import { useState } from "react";
+import { ActionIcon, Button, Group, Text } from "@mantine/core";
+import { IconFolderSymlink, IconRefresh, IconTrash, IconX } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { toastDone, toastProblem, toastRefusal } from "@/shared/ui/toasts";
+import type { BulkAnswer } from "../api/types";
+import type { BulkOrder } from "../api/videoApi";
+import type { Selection } from "../hooks/useSelection";
+import { useBulk } from "../hooks/useVideos";
+import classes from "./BulkBar.module.css";
+import { ConfirmDialog } from "./ConfirmDialog";
+import { MoveDialog } from "./MoveDialog";
+
+/** What can be done with all marked videos at once. Those that refuse stay marked, with the reason. */
+export default function BulkBar({ selection }: { selection: Selection }) {
+  const { t } = useTranslation();
+  const bulk = useBulk();
+  const [asking, setAsking] = useState<"delete" | "move" | null>(null);
+  const ids = [...selection.ids];
+  const finish = (answer: BulkAnswer) => {
+    const refused = answer.results.filter(({ refusal }) => refusal !== null);
+    const done = answer.results.length - refused.length;
+    if (done > 0) toastDone(t("library.bulk.done", { count: done }));
+    const reason = refused[0]?.refusal;
+    if (reason != null) toastRefusal(t("library.bulk.refused", { count: refused.length }), reason.detail);
+    selection.replace(refused.map((result) => result.video_id));
+  };
+  const run = (order: BulkOrder) =>
+    bulk.mutate(order, { onSuccess: finish, onError: toastProblem, onSettled: () => setAsking(null) });
+  return (
+    <div className={classes.bar} role="region" aria-label={t("library.bulk.label")} data-testid="bulk-bar">
+      <Text fw={600} size="sm" role="status" className={classes.count}>
+        {t("library.bulk.selected", { count: ids.length })}
+      </Text>
+      <Group gap={6} wrap="nowrap">
+        <Button
+          size="sm"
+          variant="default"
+          leftSection={<IconRefresh size={17} />}
+          loading={bulk.isPending && asking === null}
+          onClick={() => run({ action: "retry", video_ids: ids })}
+          data-testid="bulk-retry"
+        >
+          {t("video.actions.retry")}
+        </Button>
+        <Button
+          size="sm"
+          variant="default"
+          leftSection={<IconFolderSymlink size={17} />}
+          onClick={() => setAsking("move")}
+          data-testid="bulk-move"
+        >
+          {t("library.bulk.move")}
+        </Button>
+        <Button
+          size="sm"
+          variant="default"
+          c="light-dark(#b3261e, #ffaaa3)"
+          leftSection={<IconTrash size={17} />}
+          onClick={() => setAsking("delete")}
+          data-testid="bulk-delete"
+        >
+          {t("video.actions.delete")}
+        </Button>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          size={34}
+          aria-label={t("library.bulk.clear")}
+          onClick={() => selection.replace([])}
+        >
+          <IconX size={18} />
+        </ActionIcon>
+      </Group>
+      <ConfirmDialog
+        isOpen={asking === "delete"}
+        isDangerous
+        isPending={bulk.isPending}
+        testId="bulk-delete"
+        title={t("library.bulk.deleteTitle", { count: ids.length })}
+        text={t("library.bulk.deleteText")}
+        confirm={t("video.deleteConfirm")}
+        keep={t("video.keep")}
+        onConfirm={() => run({ action: "delete", video_ids: ids })}
+        onClose={() => setAsking(null)}
+      />
+      <MoveDialog
+        isOpen={asking === "move"}
+        isPending={bulk.isPending}
+        count={ids.length}
+        onMove={(session) => run({ action: "move", video_ids: ids, session })}
+        onClose={() => setAsking(null)}
+      />
+    </div>
+  );
+}

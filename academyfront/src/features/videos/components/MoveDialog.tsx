@@ -1,0 +1,58 @@
+import { useState, type SubmitEvent } from "react";
+import { Button, Group, Modal, TextInput } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { useSessions } from "../hooks/useVideos";
+
+interface MoveDialogProps {
+  isOpen: boolean;
+  isPending: boolean;
+  count: number;
+  onMove: (session: string) => void;
+  onClose: () => void;
+}
+
+/** Asks for the session that the marked videos go to: one that there is, or a name for another. */
+export function MoveDialog({ isOpen, isPending, count, onMove, onClose }: MoveDialogProps) {
+  const { t } = useTranslation();
+  const sessions = useSessions().data ?? [];
+  const [session, setSession] = useState("");
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    onMove(session.trim());
+  };
+  return (
+    <Modal
+      opened={isOpen}
+      onClose={onClose}
+      title={t("library.bulk.moveTitle", { count })}
+      centered
+      zIndex={300}
+      closeButtonProps={{ "aria-label": t("video.close") }}
+    >
+      <form onSubmit={submit}>
+        <TextInput
+          data-autofocus
+          label={t("upload.session")}
+          description={t("library.bulk.moveHint")}
+          placeholder={t("upload.sessionPlaceholder")}
+          value={session}
+          maxLength={100}
+          list="known-sessions"
+          onChange={(event) => setSession(event.currentTarget.value)}
+          data-testid="move-session"
+        />
+        <datalist id="known-sessions">
+          {sessions.map((known) => (known.session === "" ? null : <option key={known.session} value={known.session} />))}
+        </datalist>
+        <Group justify="flex-end" mt="lg">
+          <Button variant="default" onClick={onClose}>
+            {t("video.keep")}
+          </Button>
+          <Button type="submit" loading={isPending} data-testid="move-confirm">
+            {t("library.bulk.move")}
+          </Button>
+        </Group>
+      </form>
+    </Modal>
+  );
+}

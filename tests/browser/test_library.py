@@ -1,0 +1,156 @@
+"""To a teacher with many videos: find them, put them in order, do something with many at once, scroll to the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.library import remove_seeded, seed_library
+from tests.support.stack import Stack
+from tests.support.waiting import wait_until
+
+VIDEOS = "/api/v1/media/videos/"
+SHELF = "정돈할 차시"
+
+
+@pytest.fixture
+def seeded(stack: Stack) -> Iterator[list[int]]:
+    """Six videos of one session, in its order."""
+    report = stack.report()
+    access = {"database_url": report["database_url"]}
+    ids = seed_library(**access, tenant_code=report["tenant_code"], count=6, title="정돈", session=SHELF)
+    yield ids
+    remove_seeded(**access, video_ids=ids)
+
+
+@pytest.fixture(scope="module")
+def crowd(stack: Stack) -> Iterator[list[int]]:
+    """Two thousand videos: far more than a page of the api or of the screen."""
+    report = stack.report()
+    access = {"database_url": report["database_url"]}
+    ids = seed_library(**access, tenant_code=report["tenant_code"], count=2000, title="많은", session="많은 차시")
+    yield ids
+    remove_seeded(**access, video_ids=ids)
+
+
+def order_on_server(stack: Stack, session: str = SHELF) -> list[int]:
+    found = stack.http.get(VIDEOS, params={"session": session}).json()["results"]
+    return [video["id"] for video in found]
+
+
+def order_on_page(page: Page) -> list[int]:
+    """Return the rows as they stand on the screen; their order in the document says nothing."""
+    tops: dict[int, float] = {}
+    for item in page.get_by_test_id("order-line").get_by_test_id("video-item").all():
+        box = item.bounding_box()
+        assert box
+        tops[int(item.get_attribute("data-video-id") or 0)] = box["y"]
+    return sorted(tops, key=lambda video_id: tops[video_id])
+
+
+def open_session(page: Page, session: str = SHELF) -> None:
+    page.get_by_test_id("library-session").select_option(f"={session}")
+    page.get_by_test_id("order-line").nth(5).wait_for()
+
+
+def test_a_session_is_put_in_order_with_the_mouse(page: Page, stack: Stack, seeded: list[int]) -> None:
+    page.reload()
+    open_session(page)
+    assert order_on_page(page) == seeded
+    handles = page.get_by_test_id("order-handle")
+    start, end = handles.nth(0).bounding_box(), handles.nth(2).bounding_box()
+    assert start
+    assert end
+    page.mouse.move(start["x"] + 10, start["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(end["x"] + 10, end["y"] + 14, steps=12)
+    page.mouse.up()
+    expected = [seeded[1], seeded[2], seeded[0], *seeded[3:]]
+    wait_until(lambda: order_on_server(stack) == expected, timeout_seconds=10, message="the server has the order")
+    wait_until(lambda: order_on_page(page) == expected, timeout_seconds=10, message="the page shows the order")
+    page.reload()
+    page.get_by_test_id("order-line").nth(5).wait_for()
+    assert order_on_page(page) == expected
+
+
+def test_a_session_is_put_in_order_with_the_keyboard_and_told_to_a_screen_reader(
+    page: Page, stack: Stack, seeded: list[int]
+) -> None:
+    page.reload()
+    open_session(page)
+    page.get_by_test_id("order-handle").nth(1).focus()
+    page.keyboard.press("Space")
+    told = page.locator("[id^=DndLiveRegion]")
+    expect(told).to_contain_text("2번째")
+    page.keyboard.press("ArrowUp")
+    expect(told).to_contain_text("1번째 자리입니다")
+    page.keyboard.press("Space")
+    expected = [seeded[1], seeded[0], *seeded[2:]]
+    wait_until(lambda: order_on_server(stack) == expected, timeout_seconds=10, message="the server has the order")
+
+
+def test_many_are_moved_and_deleted_at_once(page: Page, stack: Stack, seeded: list[int]) -> None:
+    page.reload()
+    open_session(page)
+    for number in (0, 3):
+        page.get_by_test_id("select-video").nth(number).check()
+    expect(page.get_by_test_id("bulk-bar")).to_contain_text("2개 선택")
+    page.get_by_test_id("bulk-move").click()
+    page.get_by_test_id("move-session").fill("다른 차시")
+    page.get_by_test_id("move-confirm").click()
+    moved = [seeded[0], seeded[3]]
+    wait_until(lambda: order_on_server(stack, "다른 차시") == moved, timeout_seconds=10, message="they have moved")
+    expect(page.get_by_test_id("order-line")).to_have_count(4)
+
+    page.get_by_test_id("select-video").nth(0).check()
+    page.get_by_test_id("bulk-delete").click()
+    page.get_by_test_id("bulk-delete-confirm").click()
+    expect(page.get_by_test_id("order-line")).to_have_count(3)
+    assert order_on_server(stack) == [seeded[2], seeded[4], seeded[5]]
+
+
+def test_what_cannot_be_done_says_why_and_stays_marked(page: Page, stack: Stack) -> None:
+    body = {"title": "아직 안 올린 영상", "filename": "a.mp4", "size_bytes": 1000}
+    video_id = stack.http.post(f"{VIDEOS}upload/init/", json=body).json()["video"]["id"]
+    try:
+        page.goto(f"{stack.base_url}/?search=아직 안")
+        page.get_by_test_id("video-item").hover()
+        page.get_by_test_id("select-video").check()
+        page.get_by_test_id("bulk-retry").click()
+        expect(page.get_by_text("1개는 그대로 두었습니다")).to_be_visible()
+        expect(page.get_by_test_id("bulk-bar")).to_contain_text("1개 선택")
+    finally:
+        stack.http.delete(f"{VIDEOS}{video_id}/").raise_for_status()
+
+
+def test_a_list_of_thousands_keeps_only_what_is_in_view(page: Page, stack: Stack, crowd: list[int]) -> None:
+    page.goto(f"{stack.base_url}/?search=많은")
+    items = page.get_by_test_id("video-item")
+    items.first.wait_for()
+    seen: set[int] = set()
+
+    def has_seen_the_last() -> bool:
+        shown = page.eval_on_selector_all("[data-testid=video-item]", "all => all.map(one => +one.dataset.videoId)")
+        assert len(shown) < 100
+        seen.update(shown)
+        page.mouse.wheel(0, 2500)
+        return crowd[0] in seen
+
+    # Row 1 is the newest of the seeded: ids grow with age here, and the list goes by id from the newest.
+    wait_until(has_seen_the_last, timeout_seconds=90, message="the end of the list")
+    expect(page.get_by_test_id("library-count")).to_contain_text("2,000")
+    page.evaluate("window.scrollTo(0, 0)")
+    expect(page.locator(f"[data-video-id='{crowd[-1]}']")).to_be_visible()
+
+
+def test_a_filter_survives_a_reload_and_nothing_found_can_be_undone(page: Page, stack: Stack) -> None:
+    page.goto(f"{stack.base_url}/")
+    page.get_by_test_id("filter-FAILED").click()
+    page.get_by_test_id("library-search").fill("그런 영상은 없다")
+    page.get_by_test_id("library-nothing-found").wait_for()
+    page.reload()
+    page.get_by_test_id("library-nothing-found").get_by_role("button").click()
+    expect(page.get_by_test_id("filter-all")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_test_id("library-search")).to_have_value("")
