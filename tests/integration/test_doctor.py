@@ -20,6 +20,7 @@ from apps.support.video import wiring
 from apps.support.video.domain.checksums import ChecksumAlgorithm
 from apps.support.video.management.doctor.storage import BODY, CHECKSUMS
 from apps.support.video.models import WorkerBeat
+from tests.support.queue import empty
 from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("s3_engine", "sqs_engine")]
@@ -30,6 +31,8 @@ Rows = dict[str, dict[str, Any]]
 @pytest.fixture
 def provisioned() -> None:
     call_command("provision_video")
+    # What other tests have left there is nothing that the doctor should be silent about.
+    empty(django_settings.VIDEO_SQS_QUEUE_NAME, django_settings.VIDEO_SQS_DLQ_NAME)
 
 
 @pytest.fixture

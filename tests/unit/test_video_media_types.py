@@ -1,5 +1,8 @@
 """Promises to the uploader about which files may be announced, and to storage about the type that the URL binds."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from apps.support.video.domain.errors import FileTypeNotAllowed
@@ -68,3 +71,9 @@ def test_a_sound_is_taken_as_a_sound(declared: str) -> None:
     assert accepted == (declared if declared.startswith("audio/") else "audio/mp4")
     with pytest.raises(FileTypeNotAllowed):
         accepted_content_type(filename="강의.m4a", declared="video/mp4")
+
+
+def test_the_web_app_takes_the_same_files() -> None:
+    page = Path(__file__).parents[2] / "academyfront/src/features/videos/upload/fileCheck.ts"
+    listed = page.read_text(encoding="utf-8").partition("VIDEO_EXTENSIONS = [")[2].partition("]")[0]
+    assert set(re.findall(r'"(\w+)"', listed)) == set(CONTENT_TYPE_OF_EXTENSION)

@@ -9,12 +9,13 @@ export type FileVerdict =
 // S3's and R2's limit for one object. What the academy allows is less, and known to the server only.
 export const LARGEST_OBJECT_BYTES = 5 * 1024 ** 4;
 
+// Sound alone (.m4a) is a lecture too. The api's list is `apps/support/video/domain/media_types.py`.
 export const VIDEO_EXTENSIONS = [
-  "mp4", "m4v", "mov", "mkv", "webm", "avi", "wmv", "flv", "mpg", "mpeg", "ts", "mts", "m2ts", "3gp",
+  "mp4", "m4v", "m4a", "mov", "mkv", "webm", "avi", "wmv", "flv", "mpg", "mpeg", "ts", "mts", "m2ts", "3gp",
 ] as const;
 
 /** For `<input accept>`: the type for phones, the extensions for types that browsers do not know (.mkv). */
-export const FILE_INPUT_ACCEPT = ["video/*", ...VIDEO_EXTENSIONS.map((extension) => `.${extension}`)].join(",");
+export const FILE_INPUT_ACCEPT = ["video/*", "audio/mp4", ...VIDEO_EXTENSIONS.map((extension) => `.${extension}`)].join(",");
 
 export interface FileFacts {
   name: string;
