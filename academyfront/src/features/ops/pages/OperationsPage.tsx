@@ -1,14 +1,14 @@
 import { Suspense, lazy } from "react";
 import { Badge, Group, SimpleGrid, Skeleton, Stack, Text, Title } from "@mantine/core";
-import { IconAlertTriangle, IconCircleCheck, IconLock } from "@tabler/icons-react";
+import { IconAlertTriangle, IconCircleCheck } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useIsOperator } from "@/shared/api/session";
 import { formatDateTime } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
+import { ForbiddenView } from "@/shared/ui/ForbiddenView";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
-import { StateView } from "@/shared/ui/StateView";
 import { needsAttention } from "../api/flow";
 import { useOverview, type Overview } from "../api/ops";
 import { InvariantsPanel } from "../components/InvariantsPanel";
@@ -19,18 +19,7 @@ const ThroughputPanel = lazy(() => import("../components/ThroughputPanel"));
 
 /** One screen that answers: is everything flowing? */
 export default function OperationsPage() {
-  const { t } = useTranslation();
-  if (!useIsOperator()) {
-    return (
-      <StateView
-        isWholePage
-        testId="state-forbidden"
-        icon={<IconLock size={36} />}
-        title={t("problem.noPermission")}
-        text={t("problem.noPermissionHint")}
-      />
-    );
-  }
+  if (!useIsOperator()) return <ForbiddenView />;
   return <Everything />;
 }
 

@@ -1,28 +1,17 @@
 import { Progress, Stack, Text, Title } from "@mantine/core";
-import { IconLock } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { useSession } from "@/shared/api/session";
 import { formatBytes, formatDateTime } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
+import { ForbiddenView } from "@/shared/ui/ForbiddenView";
 import { Loaded, Panel } from "@/shared/ui/Panel";
-import { StateView } from "@/shared/ui/StateView";
 import { useAudit, useUsage, type AuditEntry } from "../api/settings";
 import { ApiKeysPanel } from "../components/ApiKeysPanel";
 import { MembersPanel } from "../components/MembersPanel";
 
 export default function SettingsPage() {
   const { t } = useTranslation();
-  if (useSession().data?.role !== "owner") {
-    return (
-      <StateView
-        isWholePage
-        testId="state-forbidden"
-        icon={<IconLock size={36} />}
-        title={t("problem.noPermission")}
-        text={t("problem.noPermissionHint")}
-      />
-    );
-  }
+  if (useSession().data?.role !== "owner") return <ForbiddenView />;
   return (
     <Stack gap="lg" data-testid="settings-page">
       <Title order={1}>{t("settings.title")}</Title>
