@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Value
 
 
 class OutboxMessage(models.Model):
@@ -23,6 +24,8 @@ class OutboxMessage(models.Model):
     sent_at = models.DateTimeField(null=True)
     attempt_count = models.PositiveIntegerField(default=0)
     last_error = models.TextField(blank=True)
+    failures = models.JSONField(default=list, db_default=Value([], models.JSONField()))
+    """When and why the queue did not take it, `{at, try, reason}`: the first time, and the latest ones."""
     queue_message_id = models.CharField(max_length=128, blank=True)
 
     class Meta:

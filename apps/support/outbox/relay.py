@@ -5,6 +5,7 @@ A crash between send and mark sends a message twice; consumers absorb that by th
 leaves the row to the next relay as soon as its reservation ends.
 """
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from .signals import message_failed, messages_sent
 
 RESERVATION = timedelta(seconds=30)
 FIRST_BACKOFF = timedelta(seconds=0.5)
+REMEMBERED_FAILURES = 20
+REMEMBERED_REASON = 300
 LONGEST_BACKOFF = timedelta(seconds=60)
 # An outage is nobody's fault in the line: once it is over, nobody should wait much longer.
 LONGEST_OUTAGE_BACKOFF = timedelta(seconds=5)
@@ -205,5 +208,15 @@ def _mark_sent(message_ids: Mapping[ReservedMessage, str], *, now: datetime) -> 
 def _mark_failed(reasons: Mapping[ReservedMessage, str], *, longest: timedelta, now: datetime) -> None:
     for row, reason in reasons.items():
         backoff = min(longest, FIRST_BACKOFF * 2 ** min(row.attempt_count, 10))
-        OutboxMessage.objects.filter(pk=row.id, sent_at=None).update(due_at=now + backoff, last_error=reason[:2000])
+        failure = {"at": now.isoformat(), "try": row.attempt_count + 1, "reason": reason[:REMEMBERED_REASON]}
+        with connection.cursor() as cursor:
+            # Without its second entry a full list keeps how it began and how it went on.
+            cursor.execute(
+                """
+                UPDATE outbox_message SET due_at = %s, last_error = %s, failures =
+                    CASE WHEN jsonb_array_length(failures) < %s THEN failures ELSE failures - 1 END || %s::jsonb
+                WHERE id = %s AND sent_at IS NULL
+                """,
+                [now + backoff, reason[:2000], REMEMBERED_FAILURES, json.dumps([failure]), row.id],
+            )
         message_failed.send(OutboxMessage, message=row, reason=reason)

@@ -398,6 +398,7 @@ class DeadLetter(models.Model):
             models.Index(fields=["id"], condition=Q(state=LetterState.OPEN), name="dead_letter_open"),
             models.Index(fields=["id"], condition=Q(state__in=sorted(KEPT)), name="dead_letter_kept"),
             models.Index(fields=["settled_at"], condition=Q(settled_at__isnull=False), name="dead_letter_settled"),
+            models.Index(fields=["video_id"], name="dead_letter_of_video"),
         ]
 
     def __str__(self) -> str:

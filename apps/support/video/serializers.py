@@ -17,6 +17,7 @@ from .domain.part_plan import MOST_PARTS, UploadStrategy
 from .domain.ports import StoredPart
 from .models import Video, VideoEvent, VideoTranscodeJob
 from .selectors.diagnosis import EvidenceSource
+from .selectors.timeline import TimelineSource
 from .selectors.videos import actions_of, playable_until_seconds
 from .services.jobs import RetryDetail
 
@@ -416,12 +417,29 @@ class VideoProgressSerializer(serializers.Serializer[Any]):
 
 
 class VideoEventSerializer(serializers.ModelSerializer[VideoEvent]):
-    """One line of the timeline."""
+    """Something that happened to a video."""
 
     class Meta:
         model = VideoEvent
         fields = ("id", "name", "at", "actor", "job", "attempt", "data")
         read_only_fields = fields
+
+
+class TimelineEntrySerializer(serializers.Serializer[Any]):
+    """One line of the timeline."""
+
+    id = serializers.CharField(help_text="The same in every answer.")
+    source = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=[source.value for source in TimelineSource], help_text="Which part of the pipeline tells it."
+    )
+    name = serializers.CharField(help_text="More words may come: show those that you do not know as they are.")
+    at = serializers.DateTimeField()
+    actor = serializers.CharField(help_text="For operators with the name behind the kind: `worker:host-3`.")
+    job = serializers.UUIDField(allow_null=True)
+    attempt = serializers.IntegerField(allow_null=True)
+    data = serializers.DictField(  # type: ignore[assignment]
+        help_text="Internals, for operators; empty for others."
+    )
 
 
 class PlaybackGrantSerializer(serializers.Serializer[Any]):

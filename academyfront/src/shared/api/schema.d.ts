@@ -200,7 +200,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Return everything that happened to a video, oldest first. */
+        /**
+         * @description Return everything that happened to a video, oldest first: transitions, messages, sweeps and dead letters.
+         *
+         *     Those who may only watch are told without internals.
+         */
         get: operations["media_videos_timeline_list"];
         put?: never;
         post?: never;
@@ -757,7 +761,7 @@ export interface components {
         EnqueueEnum: "sent";
         /** @description One thing that was seen. */
         Evidence: {
-            source: components["schemas"]["SourceEnum"];
+            source: components["schemas"]["EvidenceSourceEnum"];
             /**
              * Format: double
              * @description How old the sight is.
@@ -767,6 +771,17 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /**
+         * @description * `table` - table
+         *     * `outbox` - outbox
+         *     * `lease` - lease
+         *     * `storage` - storage
+         *     * `queue` - queue
+         *     * `fleet` - fleet
+         *     * `dead_letters` - dead_letters
+         * @enum {string}
+         */
+        EvidenceSourceEnum: "table" | "outbox" | "lease" | "storage" | "queue" | "fleet" | "dead_letters";
         /** @description Why it failed, in the reader's language. */
         Failure: {
             code: string;
@@ -1151,17 +1166,6 @@ export interface components {
             expires_at: string;
         };
         /**
-         * @description * `table` - table
-         *     * `outbox` - outbox
-         *     * `lease` - lease
-         *     * `storage` - storage
-         *     * `queue` - queue
-         *     * `fleet` - fleet
-         *     * `dead_letters` - dead_letters
-         * @enum {string}
-         */
-        SourceEnum: "table" | "outbox" | "lease" | "storage" | "queue" | "fleet" | "dead_letters";
-        /**
          * @description * `PENDING` - PENDING
          *     * `UPLOADED` - UPLOADED
          *     * `PROCESSING` - PROCESSING
@@ -1204,6 +1208,43 @@ export interface components {
              */
             median_seconds: number | null;
         };
+        /** @description One line of the timeline. */
+        TimelineEntry: {
+            /** @description The same in every answer. */
+            id: string;
+            /**
+             * @description Which part of the pipeline tells it.
+             *
+             *     * `video` - video
+             *     * `job` - job
+             *     * `outbox` - outbox
+             *     * `sweep` - sweep
+             *     * `dead_letter` - dead_letter
+             */
+            source: components["schemas"]["TimelineEntrySourceEnum"];
+            /** @description More words may come: show those that you do not know as they are. */
+            name: string;
+            /** Format: date-time */
+            at: string;
+            /** @description For operators with the name behind the kind: `worker:host-3`. */
+            actor: string;
+            /** Format: uuid */
+            job: string | null;
+            attempt: number | null;
+            /** @description Internals, for operators; empty for others. */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * @description * `video` - video
+         *     * `job` - job
+         *     * `outbox` - outbox
+         *     * `sweep` - sweep
+         *     * `dead_letter` - dead_letter
+         * @enum {string}
+         */
+        TimelineEntrySourceEnum: "video" | "job" | "outbox" | "sweep" | "dead_letter";
         /** @description What an uploader may add when all is sent: the file's checksum, by the ticket's `checksum_algorithm`. */
         UploadCompleteRequest: {
             /** @default  */
@@ -1315,18 +1356,6 @@ export interface components {
             /** Format: uuid */
             job_id: string | null;
             readonly allowed_actions: components["schemas"]["AllowedActionsEnum"][];
-        };
-        /** @description One line of the timeline. */
-        VideoEvent: {
-            readonly id: number;
-            readonly name: string;
-            /** Format: date-time */
-            readonly at: string;
-            readonly actor: string;
-            /** Format: uuid */
-            readonly job: string | null;
-            readonly attempt: number | null;
-            readonly data: unknown;
         };
         /** @description Where a video goes. */
         VideoMoveRequest: {
@@ -1900,7 +1929,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VideoEvent"][];
+                    "application/json": components["schemas"]["TimelineEntry"][];
                 };
             };
             /** @description Refused or failed */

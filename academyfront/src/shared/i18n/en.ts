@@ -312,6 +312,10 @@ export const en: Catalogue = {
       output_missing: "Published files were not found in storage",
       storage_swept: "Files that nobody needs were removed",
       video_purged: "Storage emptied",
+      message_enqueued: "A message for the encoders was written down",
+      message_failed: "The queue did not take the message",
+      message_sent: "The queue took the message",
+      dead_letter_taken: "A message was taken out of the dead letters",
     },
   },
   settings: {

@@ -310,6 +310,10 @@ export const ko = {
       output_missing: "저장소에서 결과 파일을 찾지 못했습니다",
       storage_swept: "쓰지 않는 파일을 지웠습니다",
       video_purged: "저장소를 비웠습니다",
+      message_enqueued: "인코더에 보낼 메시지를 기록함",
+      message_failed: "대기열이 메시지를 받지 않음",
+      message_sent: "대기열이 메시지를 받음",
+      dead_letter_taken: "배달하지 못한 메시지를 거두어 둠",
     },
   },
   settings: {

@@ -11,22 +11,23 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.idempotency import HEADER, IDEMPOTENCY_KEY_PARAMETER, idempotent
-from apps.core.permissions import current_actor, current_tenant
+from apps.core.permissions import current_actor, current_principal, current_tenant
 
 from .. import wiring
 from ..domain.errors import EnqueueFailed, InvalidStatus, UnsupportedMedia
 from ..domain.lifecycle import JobState, VideoStatus
 from ..models import Video
-from ..selectors.videos import events_of, get_video, uploaded_by, videos_of
+from ..selectors.timeline import timeline_of, without_internals
+from ..selectors.videos import get_video, uploaded_by, videos_of
 from ..serializers import (
     CompletedUploadSerializer,
     JobAcceptedSerializer,
     RetryAcceptedSerializer,
     RetrySerializer,
+    TimelineEntrySerializer,
     UploadCompleteSerializer,
     UploadInitSerializer,
     UploadTicketSerializer,
-    VideoEventSerializer,
     VideoProgressSerializer,
     VideoSerializer,
     VideoUpdateSerializer,
@@ -205,12 +206,19 @@ class VideoViewSet(LibraryViews, UploadViews):
         video = get_video(tenant=current_tenant(request), video_id=pk)
         return Response(VideoProgressSerializer(_progress_of(video)).data)
 
-    @extend_schema(responses=VideoEventSerializer(many=True), filters=False)
+    @extend_schema(responses=TimelineEntrySerializer(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=None)
     def timeline(self, request: Request, pk: int) -> Response:
-        """Return everything that happened to a video, oldest first."""
-        video = get_video(tenant=current_tenant(request), video_id=pk)
-        return Response(VideoEventSerializer(events_of(video), many=True).data)
+        """
+        Return everything that happened to a video, oldest first: transitions, messages, sweeps and dead letters.
+
+        Those who may only watch are told without internals.
+        """
+        principal = current_principal(request)
+        video = get_video(tenant=principal.tenant, video_id=pk)
+        entries = timeline_of(video)
+        shown = entries if principal.may_write_videos else map(without_internals, entries)
+        return Response(TimelineEntrySerializer(list(shown), many=True).data)
 
 
 def _progress_of(video: Video) -> dict[str, Any]:

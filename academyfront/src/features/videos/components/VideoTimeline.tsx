@@ -9,7 +9,7 @@ import classes from "./SidePanel.module.css";
 import { isKnownActor, isKnownEvent } from "./words";
 
 const GOOD = new Set(["job_succeeded", "upload_completed"]);
-const BAD = new Set(["job_failed", "job_attempts_exhausted", "upload_refused", "upload_expired", "job_lease_expired", "output_missing", "message_dead_lettered"]);
+const BAD = new Set(["job_failed", "job_attempts_exhausted", "upload_refused", "upload_expired", "job_lease_expired", "output_missing", "message_dead_lettered", "message_failed", "dead_letter_taken"]);
 
 /** Everything that happened to the video, newest first. */
 export function VideoTimeline({ video }: { video: Video }) {
@@ -17,7 +17,7 @@ export function VideoTimeline({ video }: { video: Video }) {
   const timeline = useTimeline(video);
   // The page is complete without its history; a failure here is not worth an alarm.
   if (timeline.isError && timeline.data === undefined) return null;
-  const events = timeline.data?.toSorted((a, b) => b.id - a.id) ?? [];
+  const events = timeline.data?.toReversed() ?? [];
   return (
     <section className={classes.panel} data-testid="timeline">
       <h2 className={classes.title}>{t("timeline.title")}</h2>

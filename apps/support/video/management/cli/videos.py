@@ -1,4 +1,4 @@
-"""One video: status, why, retry, cancel."""
+"""One video: status, why, timeline, retry, cancel."""
 
 from argparse import Namespace
 from dataclasses import asdict
@@ -11,6 +11,7 @@ from ...domain.causes import Verdict
 from ...domain.lifecycle import ACTIVE_JOB_STATES
 from ...models import Video
 from ...selectors.diagnosis import explain_video
+from ...selectors.timeline import timeline_of
 from ...selectors.videos import actions_of, events_of
 from ...services.jobs import RetryDetail, cancel_video, retry_video
 from .output import Answer, ExitCode, UsageError
@@ -67,6 +68,11 @@ def why(options: Namespace) -> Answer:
     }
     healthy = diagnosis.verdict in HEALTHY_VERDICTS
     return Answer(rows=[row], exit_code=ExitCode.HEALTHY if healthy else ExitCode.FINDINGS)
+
+
+def timeline(options: Namespace) -> Answer:
+    """Show everything that happened to a video, oldest first, with the internals."""
+    return Answer(rows=[asdict(entry) for entry in timeline_of(find_video(options.video_id))])
 
 
 def retry(options: Namespace) -> Answer:

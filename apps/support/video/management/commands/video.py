@@ -27,6 +27,7 @@ class Command(BaseCommand):
             call = _call(calls, name, run)
             call.add_argument("video_id", type=int)
             call.add_argument("--language", choices=("ko", "en"), default="ko", help="of the sentences")
+        _call(calls, "timeline", videos.timeline).add_argument("video_id", type=int)
         for name, run in (("retry", videos.retry), ("cancel", videos.cancel)):
             call = _call(calls, name, run)
             call.add_argument("video_id", type=int)
