@@ -213,10 +213,10 @@ def _mark_failed(reasons: Mapping[ReservedMessage, str], *, longest: timedelta, 
             # Without its second entry a full list keeps how it began and how it went on.
             cursor.execute(
                 """
-                UPDATE outbox_message SET due_at = %s, last_error = %s, failures =
+                UPDATE outbox_message SET last_error = %s, due_at = %s, failures =
                     CASE WHEN jsonb_array_length(failures) < %s THEN failures ELSE failures - 1 END || %s::jsonb
                 WHERE id = %s AND sent_at IS NULL
                 """,
-                [now + backoff, reason[:2000], REMEMBERED_FAILURES, json.dumps([failure]), row.id],
+                [reason[:2000], now + backoff, REMEMBERED_FAILURES, json.dumps([failure]), row.id],
             )
         message_failed.send(OutboxMessage, message=row, reason=reason)
