@@ -157,7 +157,7 @@ class Watched:
             with self._switch.point(f"{self._name}.{attribute}"):
                 answer = value(*arguments, **options)
                 # A listing is read while its pages come; here it comes whole.
-                return list(answer) if isinstance(answer, types.GeneratorType) else answer
+                return iter(list(answer)) if isinstance(answer, types.GeneratorType) else answer
 
         return call
 
