@@ -199,7 +199,7 @@ def test_another_file_of_the_same_size_is_refused_with_words(
     tab, gate = send_a_part_of(films / "film.mp4", context, wired)
     tab.close()
     gate.cut()
-    puts = len(line.puts)
+    puts = line.wait_until_silent()
 
     back = wired.open_tab(context)
     back.get_by_test_id("resume-file-input").set_input_files(films / "other.mp4")

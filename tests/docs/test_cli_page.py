@@ -38,12 +38,12 @@ def test_every_exit_code_is_on_the_page() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("s3_engine", "sqs_engine")
-@pytest.mark.parametrize("call", ["status", "why", "retry", "cancel", "reconcile --only V03", "causes"])
+@pytest.mark.parametrize("call", ["status", "why", "timeline", "retry", "cancel", "reconcile --only V03", "causes"])
 def test_a_row_has_the_fields_of_the_page(call: str, capsys: pytest.CaptureFixture[str]) -> None:
     pipeline = Pipeline()
     video = pipeline.dead() if call == "retry" else pipeline.processing()
     words = call.split()
-    subject = [str(video.pk)] if words[0] in {"status", "why", "retry", "cancel"} else []
+    subject = [str(video.pk)] if words[0] in {"status", "why", "timeline", "retry", "cancel"} else []
     writes = ["--apply"] if words[0] in {"retry", "cancel", "reconcile"} else []
     with pytest.raises(SystemExit):
         call_command("video", *words, *subject, *writes, "--json")

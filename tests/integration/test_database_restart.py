@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 
 import pytest
@@ -42,12 +43,17 @@ def wrapper(port: int) -> DatabaseWrapper:
 
 
 def answer(database: DatabaseWrapper) -> int:
-    """Ask something over a connection from the pool, and give it back."""
-    connection = database.get_new_connection(database.get_connection_params())
-    try:
-        return int(connection.execute("SELECT 1").fetchone()[0])
-    finally:
-        database.pool.putconn(connection)
+    """Ask something over a connection from the pool, and give it back. In a thread that has no event loop, as ours."""
+
+    def ask() -> int:
+        connection = database.get_new_connection(database.get_connection_params())
+        try:
+            return int(connection.execute("SELECT 1").fetchone()[0])
+        finally:
+            database.pool.putconn(connection)
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(ask).result()
 
 
 def test_idle_connections_that_died_together_are_dropped_together(server: tuple[EngineRunner, int]) -> None:

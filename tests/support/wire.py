@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.waiting import wait_until
 
 HELD_AT_MOST_SECONDS = 120.0
 
@@ -94,6 +97,23 @@ class Wire:
         """Forget what came along, and let everything pass."""
         with self._lock:
             self.puts, self.delivered, self.rule = [], [], lambda _: "pass"
+
+    def wait_until_silent(self, *, seconds: float = 1.0) -> int:
+        """
+        Wait until nothing has come along for so long, and return how many PUTs have.
+
+        A browser that was closed may still have some on their way.
+        """
+        count, since = len(self.puts), time.monotonic()
+
+        def is_silent() -> bool:
+            nonlocal count, since
+            if len(self.puts) != count:
+                count, since = len(self.puts), time.monotonic()
+            return time.monotonic() - since >= seconds
+
+        wait_until(is_silent, timeout_seconds=30, message="the line is silent")
+        return count
 
     def decide(self, path: str, size_bytes: int) -> tuple[Put, str]:
         number = int(parse_qs(urlsplit(path).query).get("partNumber", ["0"])[0])
