@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tests.chaos.encoders import KILLED_WORKER
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
@@ -462,6 +464,19 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         scenario="an upload without a reconciler",
         caught_as="stuck",
+    ),
+    Mutant(
+        name="ffmpeg left behind: an encoder does not end with its worker",
+        edits=(
+            Edit(
+                file="libs/media/process.py",
+                old="_LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)",
+                new="_LIBC.prctl(_PR_SET_PDEATHSIG, 0)",
+            ),
+        ),
+        scenario=KILLED_WORKER,
+        caught_as="orphan",
+        is_quick=True,
     ),
 )
 

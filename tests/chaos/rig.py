@@ -26,6 +26,7 @@ from apps.standalone.environment import BUCKET, DLQ_NAME, QUEUE_NAME
 from apps.standalone.launch import ProcessSpec, kill_group, spawn
 from apps.standalone.processes import Installation
 from libs.s3_client.client import S3Storage
+from tests.chaos.encoders import orphaned_encoders
 from tests.chaos.oracle import Bucket, Facts, read_facts
 from tests.support.engines import temporary_home
 from tests.support.ports import free_port_plan
@@ -207,17 +208,7 @@ class Rig:
 
     def orphaned_encoders(self) -> list[int]:
         """Return encoders on this rig's work that no worker of ours has started: their worker is dead."""
-        ours = {actor.pid for actor in self.actors.values()}
-        found = []
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit():
-                with suppress(OSError, ValueError):
-                    command = (entry / "cmdline").read_bytes()
-                    parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-                    folder = os.fsencode(self._work_folder())
-                    if b"ffmpeg" in command.split(b"\0")[0] and folder in command and parent not in ours:
-                        found.append(int(entry.name))
-        return found
+        return orphaned_encoders(self._work_folder(), {actor.pid for actor in self.actors.values()})
 
     def logs(self) -> str:
         """Return what the processes have complained of."""

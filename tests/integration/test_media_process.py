@@ -1,8 +1,6 @@
 """Promises about programs that we start: watched, limited, and gone when they should be."""
 
-import os
 import signal
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -18,7 +16,7 @@ from libs.media.process import (
     Watch,
     run_process,
 )
-from tests.support.media import clip
+from tests.chaos.encoders import kill_a_worker
 from tests.support.waiting import wait_until
 
 LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1_000_000, memory_bytes=256 * 1024**2)
@@ -156,42 +154,6 @@ def test_signatures_of_urls_are_not_told() -> None:
     assert "http://host/key" in result.stderr
 
 
-WORKER = """
-import sys
-from pathlib import Path
-from libs.media.ffmpeg import Ffmpeg
-from libs.media.process import Watch
-folder = Path(sys.argv[2])
-Ffmpeg().run(
-    ["-re", "-stream_loop", "-1", "-i", sys.argv[1], "-f", "null", "-"],
-    watch=Watch(deadline_seconds=600),
-    cwd=folder,
-    on_progress=lambda seconds: (folder / "running").write_text(str(seconds)),
-)
-"""
-
-
-def children_of(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8")
-    return [int(child) for child in found.split()]
-
-
 def test_a_worker_that_is_killed_leaves_no_ffmpeg(tmp_path: Path) -> None:
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(clip("small")), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )
-    try:
-        wait_until((tmp_path / "running").exists, timeout_seconds=20, message="ffmpeg reports progress")
-        encoders = children_of(worker.pid)
-        assert encoders
-        worker.send_signal(signal.SIGKILL)
-        worker.wait(timeout=10)
-        wait_until(
-            lambda: not any(is_alive(pid) for pid in encoders),
-            timeout_seconds=10,
-            message="ffmpeg ends with its worker",
-        )
-    finally:
-        worker.kill()
-        worker.wait(timeout=10)
+    verdict = kill_a_worker(tmp_path)
+    assert verdict.is_clean, str(verdict)
