@@ -1,9 +1,9 @@
-// Holds the promise that the library's first load stays below 250 KB of compressed script.
+// Holds the promise that the library's first load stays below 235 KB of compressed script.
 // Counts what index.html names: those chunks are loaded before anything is shown.
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const LIMIT_BYTES = 250_000;
+const LIMIT_BYTES = 235_000;
 const dist = new URL("../dist/", import.meta.url);
 const page = readFileSync(new URL("index.html", dist), "utf8");
 const scripts = [...new Set(page.match(/assets\/[^"]+\.js/gu))];

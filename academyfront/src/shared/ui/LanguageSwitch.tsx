@@ -1,4 +1,4 @@
-import { ActionIcon, Tooltip } from "@mantine/core";
+import { ActionIcon } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { switchLanguage } from "@/shared/i18n";
 import { useLanguage } from "@/shared/i18n/useLanguage";
@@ -10,18 +10,17 @@ export function LanguageSwitch() {
   const { t } = useTranslation();
   const other = useLanguage() === "ko" ? "en" : "ko";
   return (
-    <Tooltip label={t("app.otherLanguage")}>
-      <ActionIcon
-        variant="subtle"
-        size="lg"
-        className={classes.button}
-        lang={other}
-        aria-label={`${t("app.otherLanguageShort")} ${t("app.otherLanguage")}`}
-        data-testid="language-switch"
-        onClick={() => void switchLanguage(other).catch(toastProblem)}
-      >
-        {t("app.otherLanguageShort")}
-      </ActionIcon>
-    </Tooltip>
+    <ActionIcon
+      variant="subtle"
+      size="lg"
+      className={classes.button}
+      lang={other}
+      title={t("app.otherLanguage")}
+      aria-label={`${t("app.otherLanguageShort")} ${t("app.otherLanguage")}`}
+      data-testid="language-switch"
+      onClick={() => void switchLanguage(other).catch(toastProblem)}
+    >
+      {t("app.otherLanguageShort")}
+    </ActionIcon>
   );
 }

@@ -1,53 +1,24 @@
-import { Avatar, Menu, Text, UnstyledButton } from "@mantine/core";
-import { IconActivity, IconLogout, IconSettings } from "@tabler/icons-react";
-import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
-import { useLogout, useSession } from "@/shared/api/session";
-import { toastProblem } from "@/shared/ui/toasts";
+import { Suspense, lazy, useState } from "react";
+import { useSession } from "@/shared/api/session";
+import { AccountButton } from "./AccountButton";
 
-/** Who is signed in, for which academy, and the way out. */
+const load = () => import("./AccountDropdown");
+const AccountDropdown = lazy(load);
+
+/** Who is signed in. What the menu needs comes with the first sign that somebody wants it. */
 export function AccountMenu() {
-  const { t } = useTranslation();
   const session = useSession().data;
-  const logout = useLogout();
+  const [isWanted, setWanted] = useState(false);
   if (session?.user == null) return null;
   const name = session.user.display_name === "" ? session.user.username : session.user.display_name;
+  const ahead = () => void load().catch(() => undefined);
+  const button = (
+    <AccountButton name={name} aria-haspopup="menu" onPointerEnter={ahead} onFocus={ahead} onClick={() => setWanted(true)} />
+  );
+  if (!isWanted) return button;
   return (
-    <Menu position="bottom-end" width={220} withInitialFocusPlaceholder={false}>
-      <Menu.Target>
-        <UnstyledButton aria-label={t("app.account")} data-testid="account-menu">
-          <Avatar color="brand" radius="xl" size={36} alt="">
-            {Array.from(name)[0]?.toUpperCase()}
-          </Avatar>
-        </UnstyledButton>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>
-          <Text size="sm" fw={600} c="var(--text)">
-            {name}
-          </Text>
-          {session.tenant !== null && <Text size="xs">{session.tenant.name}</Text>}
-          {session.role !== null && <Text size="xs">{t(`app.role.${session.role}`)}</Text>}
-        </Menu.Label>
-        {session.is_operator && (
-          <Menu.Item component={Link} to="/operations" hiddenFrom="sm" leftSection={<IconActivity size={18} />}>
-            {t("app.operations")}
-          </Menu.Item>
-        )}
-        {session.role === "owner" && (
-          <Menu.Item component={Link} to="/settings" hiddenFrom="sm" leftSection={<IconSettings size={18} />}>
-            {t("app.settings")}
-          </Menu.Item>
-        )}
-        <Menu.Divider />
-        <Menu.Item
-          leftSection={<IconLogout size={18} />}
-          data-testid="sign-out"
-          onClick={() => logout.mutate(undefined, { onError: toastProblem })}
-        >
-          {t("app.signOut")}
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <Suspense fallback={button}>
+      <AccountDropdown name={name} session={session} />
+    </Suspense>
   );
 }
