@@ -91,10 +91,11 @@ def make_stack() -> Iterator[Callable[..., Stack]]:
 @pytest.fixture
 def rewire() -> Iterator[Callable[[], None]]:
     """Let changed settings reach the adapters now, and the unchanged ones after the test."""
-    from apps.support.video import wiring
+    from apps.support.video import wiring as video_wiring
+    from apps.support.webhooks import wiring as webhook_wiring
 
     def forget() -> None:
-        for adapter in vars(wiring).values():
+        for adapter in (*vars(video_wiring).values(), *vars(webhook_wiring).values()):
             if hasattr(adapter, "cache_clear"):
                 adapter.cache_clear()
 

@@ -24,6 +24,9 @@ DEVELOPMENT_DEFAULTS = {
     "VIDEO_LEASE_SECONDS": "15",
     "VIDEO_REDELIVERY_WINDOW_SECONDS": "20",
     "VIDEO_RECONCILE_INTERVAL_SECONDS": "2",
+    # A receiver under development is on this machine, and has no certificate.
+    "ACADEMY_WEBHOOK_INTERNAL_NETWORKS": "127.0.0.0/8,::1/128",
+    "ACADEMY_WEBHOOK_PLAIN_HTTP": "allowed",
 }
 
 

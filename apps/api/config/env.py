@@ -16,6 +16,7 @@ from typing import Literal, NoReturn, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from apps.api.config.env_reader import EnvReader
+from libs.outbound.addresses import Network, read_networks
 
 EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
@@ -136,6 +137,12 @@ class TranscodeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    internal_networks: list[Network]
+    plain_http: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """Everything that an installation decides. Secrets are in here: never log it."""
 
@@ -147,6 +154,7 @@ class Environment:
     tenant_limits: TenantLimitSettings
     playback: PlaybackSettings
     transcode: TranscodeSettings
+    webhooks: WebhookSettings
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -177,6 +185,7 @@ def ask_for_settings(reader: EnvReader) -> Environment:
         tenant_limits=_read_tenant_limits(reader),
         playback=_read_playback(reader),
         transcode=_read_transcode(reader),
+        webhooks=_read_webhooks(reader),
     )
 
 
@@ -317,6 +326,18 @@ def _read_transcode(reader: EnvReader) -> TranscodeSettings:
         ffmpeg_bin=_read_binary(reader, "FFMPEG_BIN", attribute="ffmpeg"),
         ffprobe_bin=_read_binary(reader, "FFPROBE_BIN", attribute="ffprobe"),
     )
+
+
+def _read_webhooks(reader: EnvReader) -> WebhookSettings:
+    networks: list[Network] = []
+    try:
+        networks = read_networks(reader.names("ACADEMY_WEBHOOK_INTERNAL_NETWORKS", default=""))
+    except ValueError:
+        reader.refuse(
+            "ACADEMY_WEBHOOK_INTERNAL_NETWORKS", "must be networks like 10.1.0.0/16, with commas between them"
+        )
+    plain_http = reader.choice("ACADEMY_WEBHOOK_PLAIN_HTTP", default="refused", choices=("refused", "allowed"))
+    return WebhookSettings(internal_networks=networks, plain_http=plain_http == "allowed")
 
 
 def _read_binary(reader: EnvReader, name: str, *, attribute: str) -> str:

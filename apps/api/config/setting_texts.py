@@ -6,7 +6,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Web": {
         "ACADEMY_PUBLIC_ORIGIN": "Where people open the web app. CORS, cookies and playback URLs follow it.",
-        "ACADEMY_SECRET_KEY": "Signs sessions. The same for every api process; another one signs everybody out.",
+        "ACADEMY_SECRET_KEY": "Signs sessions, and makes webhook secrets. The same everywhere; another one ends all.",
         "ACADEMY_ALLOWED_HOSTS": "Host names that the api answers to; by default the one of the public origin.",
         "ACADEMY_WEB_ROOT": "Folder of the built web app; by default the one in this repository.",
         "ACADEMY_LOG_LEVEL": "What is written to the log.",
@@ -74,5 +74,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "VIDEO_PLAYBACK_SECRET": "Signs playback tokens. The same for every api process and the edge.",
         "VIDEO_PLAYBACK_TTL_SECONDS": "How long a playback token holds.",
         "VIDEO_SEGMENT_URL_TTL_SECONDS": "How long a media URL in a playlist works.",
+    },
+    "Webhooks": {
+        "ACADEMY_WEBHOOK_INTERNAL_NETWORKS": "Networks of your own that webhooks may go to; the public internet only.",
+        "ACADEMY_WEBHOOK_PLAIN_HTTP": "Whether webhooks may go to addresses without TLS.",
     },
 }

@@ -1,16 +1,14 @@
 """The relay's loop: a shell around `drain_once`."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from threading import Event
 
 import psycopg
 import structlog
 from django.db import DatabaseError, InterfaceError, close_old_connections, connection
-from psycopg import sql
 
 from libs.clock import Clock
+from libs.db.listening import listening
 
 from .outbox import NOTIFY_CHANNEL
 from .relay import DRAIN_LIMIT, DrainReport, MessageSender, drain_once, prune_sent
@@ -31,7 +29,7 @@ def run_relay(*, queue: MessageSender, clock: Clock, stop: Event, poll_seconds: 
     pause_seconds = FIRST_PAUSE_SECONDS
     while not stop.is_set():
         try:
-            with _listening() as wait:
+            with listening(NOTIFY_CHANNEL) as wait:
                 pause_seconds = FIRST_PAUSE_SECONDS
                 _drain_until_stopped(queue=queue, clock=clock, stop=stop, wait=wait, poll_seconds=poll_seconds)
         except (DatabaseError, InterfaceError, psycopg.Error) as error:
@@ -86,11 +84,3 @@ def _log_report(report: DrainReport) -> None:
         log.warning("outbox_drained", sent=report.sent, failed=report.failed)
     elif report.sent:
         log.info("outbox_drained", sent=report.sent)
-
-
-@contextmanager
-def _listening() -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
-    # A connection of its own beside Django's: it waits idle for notifications.
-    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listener:
-        listener.execute(sql.SQL("LISTEN {}").format(sql.Identifier(NOTIFY_CHANNEL)))
-        yield listener

@@ -73,6 +73,9 @@ VIDEO_RECONCILE_INTERVAL_SECONDS = _env.transcode.reconcile_interval_seconds
 FFMPEG_BIN = _env.transcode.ffmpeg_bin
 FFPROBE_BIN = _env.transcode.ffprobe_bin
 
+ACADEMY_WEBHOOK_INTERNAL_NETWORKS = _env.webhooks.internal_networks
+ACADEMY_WEBHOOK_PLAIN_HTTP = _env.webhooks.plain_http
+
 # Django's own.
 
 DEBUG = False
@@ -94,6 +97,7 @@ INSTALLED_APPS = [
     "apps.core",
     "apps.support.outbox",
     "apps.support.video",
+    "apps.support.webhooks",
     "apps.worker.video_worker",
 ]
 

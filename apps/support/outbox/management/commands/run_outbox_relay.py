@@ -1,4 +1,4 @@
-"""`manage.py run_outbox_relay`: send outbox messages to SQS until told to stop."""
+"""`manage.py run_outbox_relay`: send outbox messages to SQS, and webhooks, until told to stop."""
 
 import signal
 from threading import Event
@@ -9,11 +9,12 @@ from django.core.management.base import BaseCommand
 from libs.clock import SystemClock
 from libs.queue.client import SQSQueueClient
 
+from ...companions import running_companions
 from ...process import run_relay
 
 
 class Command(BaseCommand):
-    help = "Send outbox messages to SQS. Any number of these may run."
+    help = "Send outbox messages to SQS, and webhooks. Any number of these may run."
 
     def handle(self, **_options: object) -> None:
         """Run until SIGTERM or SIGINT."""
@@ -27,4 +28,5 @@ class Command(BaseCommand):
             secret_access_key=settings.AWS_SECRET_ACCESS_KEY,
             read_timeout_seconds=10,
         )
-        run_relay(queue=queue, clock=SystemClock(), stop=stop)
+        with running_companions(stop):
+            run_relay(queue=queue, clock=SystemClock(), stop=stop)

@@ -1,0 +1,1 @@
+"""What a webhook is, in plain Python."""
