@@ -58,8 +58,19 @@ def memberships_of(user: User) -> QuerySet[Membership]:
     return memberships.select_related("tenant").order_by("pk")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rights:
+    """What a permission asks of a caller, as the OpenAPI document says it. `scope` is None where no key suffices."""
+
+    scope: str | None
+    role: str
+
+
 class CanReadVideos(BasePermission):
     """Members of any role, and keys with `videos:read`."""
+
+    def rights(self, _method: str) -> Rights:
+        return Rights(scope=SCOPE_VIDEOS_READ, role=Role.VIEWER)
 
     def has_permission(self, request: Request, _view: APIView) -> bool:
         if not request.user.is_authenticated:
@@ -69,6 +80,11 @@ class CanReadVideos(BasePermission):
 
 class CanWriteVideos(BasePermission):
     """Owners and staff, and keys with `videos:write`. Safe methods need only the right to read."""
+
+    def rights(self, method: str) -> Rights:
+        if method in SAFE_METHODS:
+            return Rights(scope=SCOPE_VIDEOS_READ, role=Role.VIEWER)
+        return Rights(scope=SCOPE_VIDEOS_WRITE, role=Role.STAFF)
 
     def has_permission(self, request: Request, _view: APIView) -> bool:
         if not request.user.is_authenticated:
@@ -83,12 +99,18 @@ class IsOperator(BasePermission):
     `User.is_staff` does, which `manage.py seed_tenant --operator` sets.
     """
 
+    def rights(self, _method: str) -> Rights:
+        return Rights(scope=None, role="operator")
+
     def has_permission(self, request: Request, _view: APIView) -> bool:
         return isinstance(request.user, User) and request.user.is_active and request.user.is_staff
 
 
 class IsOwner(BasePermission):
     """Owners of the tenant that the request acts for. No key is one."""
+
+    def rights(self, _method: str) -> Rights:
+        return Rights(scope=None, role=Role.OWNER)
 
     def has_permission(self, request: Request, _view: APIView) -> bool:
         if not request.user.is_authenticated:

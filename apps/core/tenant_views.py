@@ -15,10 +15,11 @@ from rest_framework.views import APIView
 
 from apps.core.api_keys import ApiKeyInvalid, issue_api_key, revoke_api_key
 from apps.core.audit import audit_of, record_audit
-from apps.core.errors import CoreNotFound
+from apps.core.errors import CoreNotFound, LastOwner, UsernameTaken
 from apps.core.members import add_member, change_role, members_of, remove_member
 from apps.core.models import ALL_SCOPES, ApiKey, AuditEntry, Membership, Role
 from apps.core.permissions import IsOwner, current_actor, current_tenant
+from apps.core.refusals import refuses
 from libs.clock import SystemClock
 
 AUDIT_SHOWN = 100
@@ -131,6 +132,7 @@ class MembersView(OwnerView):
         request=AddMemberSerializer,
         responses={201: MemberSerializer},
         tags=["tenant"],
+        extensions=refuses(UsernameTaken),
     )
     def post(self, request: Request) -> Response:
         """Let a person in."""
@@ -144,7 +146,11 @@ class MemberView(OwnerView):
     """One member."""
 
     @extend_schema(
-        operation_id="tenant_member_change", request=ChangeRoleSerializer, responses=MemberSerializer, tags=["tenant"]
+        operation_id="tenant_member_change",
+        request=ChangeRoleSerializer,
+        responses=MemberSerializer,
+        tags=["tenant"],
+        extensions=refuses(LastOwner),
     )
     def patch(self, request: Request, pk: int) -> Response:
         """Change a member's role."""
@@ -152,7 +158,9 @@ class MemberView(OwnerView):
         member = change_role(tenant=current_tenant(request), member_id=pk, role=role, actor=current_actor(request))
         return Response(MemberSerializer(member).data)
 
-    @extend_schema(operation_id="tenant_member_remove", responses={204: None}, tags=["tenant"])
+    @extend_schema(
+        operation_id="tenant_member_remove", responses={204: None}, tags=["tenant"], extensions=refuses(LastOwner)
+    )
     def delete(self, request: Request, pk: int) -> Response:
         """Take a member out; what they have uploaded stays."""
         remove_member(tenant=current_tenant(request), member_id=pk, actor=current_actor(request))

@@ -14,10 +14,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.authentication import SessionAuthentication, enforce_csrf
-from apps.core.errors import AccessDenied, InvalidCredentials
+from apps.core.errors import AccessDenied, CsrfFailed, InvalidCredentials
 from apps.core.login_throttle import forget_failures, note_failure, require_attempt_left
 from apps.core.models import Role, User
 from apps.core.permissions import current_principal
+from apps.core.refusals import refuses
 
 
 class SessionUserSerializer(serializers.Serializer[Any]):
@@ -64,7 +65,13 @@ class LoginView(APIView):
     authentication_classes = (SessionAuthentication,)
     permission_classes = (AllowAny,)
 
-    @extend_schema(operation_id="login", request=LoginSerializer, responses=SessionSerializer, tags=["auth"])
+    @extend_schema(
+        operation_id="login",
+        request=LoginSerializer,
+        responses=SessionSerializer,
+        tags=["auth"],
+        extensions=refuses(CsrfFailed, InvalidCredentials),
+    )
     def post(self, request: Request) -> Response:
         enforce_csrf(request._request)
         form = LoginSerializer(data=request.data)
@@ -88,7 +95,9 @@ class LogoutView(APIView):
     authentication_classes = (SessionAuthentication,)
     permission_classes = (AllowAny,)
 
-    @extend_schema(operation_id="logout", request=None, responses={204: None}, tags=["auth"])
+    @extend_schema(
+        operation_id="logout", request=None, responses={204: None}, tags=["auth"], extensions=refuses(CsrfFailed)
+    )
     def post(self, request: Request) -> Response:
         enforce_csrf(request._request)
         logout(request._request)

@@ -12,6 +12,8 @@ from drf_spectacular.validation import validate_schema
 
 from apps.support.video.domain.actions import VideoAction
 from apps.support.video.domain.lifecycle import VideoStatus
+from tests.support import contract
+from tests.support.contract import operations, validator_of
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "docs" / "reference" / "openapi.yaml"
 PREFIX = "/api/v1/media/videos/"
@@ -69,7 +71,24 @@ def test_every_call_that_clients_rely_on_is_in_it(document: dict[str, Any], path
     assert methods <= set(operations)
     for method in methods:
         assert any(code.startswith("2") for code in operations[method]["responses"])
-        assert any(code.startswith(("4", "default")) for code in operations[method]["responses"])
+
+
+def test_every_call_says_who_may_make_it_and_how_it_ends() -> None:
+    for operation in operations():
+        codes = {code for status in operation.facts["responses"] for code in operation.error_codes(status)}
+        assert {"throttled", "internal_error", "service_unavailable"} <= codes, operation
+        assert operation.is_open or {"not_authenticated", "invalid_api_key", "permission_denied"} <= codes, operation
+        assert operation.is_open or operation.rights("session"), operation
+        assert any(status.startswith("2") for status in operation.facts["responses"]), operation
+
+
+def test_every_example_is_of_its_schema() -> None:
+    components = contract.document()["components"]
+    shown = [(name, schema["examples"][0]) for name, schema in components["schemas"].items() if "examples" in schema]
+    shown += [("Error", example["value"]) for example in components["examples"].values()]
+    for name, example in shown:
+        validator_of({"$ref": f"#/components/schemas/{name}"}).validate(example)
+    assert {operation.body() is None for operation in operations() if operation.body_schema()} == {False}
 
 
 def test_words_that_clients_switch_on_are_listed(document: dict[str, Any]) -> None:

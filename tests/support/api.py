@@ -12,6 +12,7 @@ from django.test import Client
 from apps.core.api_keys import issue_api_key
 from apps.core.models import ALL_SCOPES, Tenant
 from apps.support.video import wiring
+from tests.support.contract import check_answer
 from tests.support.videos import all_rows
 
 VIDEOS = "/api/v1/media/videos/"
@@ -20,6 +21,8 @@ VIDEOS = "/api/v1/media/videos/"
 class Api:
     """
     One caller. Paths are relative to the videos; answers are Django's test responses.
+
+    Every answer is held against the OpenAPI document: all that uses this shows that the document is true.
 
     Args:
         bearer: What to send as the key; a fresh one of the tenant by default.
@@ -31,7 +34,9 @@ class Api:
         self._client = Client(raise_request_exception=False)
 
     def get(self, path: str = "", **query: Any) -> Any:
-        return self._client.get(VIDEOS + path, query, headers=self._headers({}))
+        answer = self._client.get(VIDEOS + path, query, headers=self._headers({}))
+        check_answer("GET", VIDEOS + path, answer)
+        return answer
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
         return self.send("POST", path, body, **headers)
@@ -45,9 +50,11 @@ class Api:
     def send(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
         """Send JSON, or bytes as they are. `Idempotency_Key="x"` becomes the header Idempotency-Key."""
         data = body if isinstance(body, bytes) else _json(body)
-        return self._client.generic(
+        answer = self._client.generic(
             method, VIDEOS + path, data, content_type="application/json", headers=self._headers(headers)
         )
+        check_answer(method, VIDEOS + path, answer)
+        return answer
 
     def init(self, body: bytes, **changes: Any) -> Any:
         """Announce a file and return the answer's JSON."""

@@ -607,7 +607,15 @@ export interface components {
          * @enum {string}
          */
         ActsEnum: "user" | "operator" | "vendor" | "nobody";
-        /** @description A person to be let in, with the password that they begin with. */
+        /**
+         * @description A person to be let in, with the password that they begin with.
+         * @example {
+         *       "username": "minji",
+         *       "display_name": "김민지",
+         *       "password": "correct horse battery staple",
+         *       "role": "owner"
+         *     }
+         */
         AddMemberRequest: {
             username: string;
             /** @default  */
@@ -627,7 +635,21 @@ export interface components {
          * @enum {string}
          */
         AllowedActionsEnum: "complete" | "refresh_url" | "retry" | "cancel" | "play" | "download" | "update" | "delete";
-        /** @description A key, without its secret. */
+        /**
+         * @description A key, without its secret.
+         * @example {
+         *       "prefix": "3f9a2b1c",
+         *       "name": "데모 학원",
+         *       "scopes": [
+         *         "videos:read",
+         *         "videos:write"
+         *       ],
+         *       "created_at": "2026-03-02T12:00:00Z",
+         *       "expires_at": "2026-03-02T12:00:00Z",
+         *       "last_used_at": "2026-03-02T12:00:00Z",
+         *       "revoked_at": "2026-03-02T12:00:00Z"
+         *     }
+         */
         ApiKey: {
             readonly prefix: string;
             readonly name: string;
@@ -641,7 +663,16 @@ export interface components {
             /** Format: date-time */
             readonly revoked_at: string | null;
         };
-        /** @description One change. */
+        /**
+         * @description One change.
+         * @example {
+         *       "id": 12,
+         *       "name": "데모 학원",
+         *       "at": "2026-03-02T12:00:00Z",
+         *       "actor": "user:3",
+         *       "facts": {}
+         *     }
+         */
         AuditEntry: {
             readonly id: number;
             readonly name: string;
@@ -652,7 +683,21 @@ export interface components {
                 [key: string]: unknown;
             };
         };
-        /** @description The answer to `bulk/`: one result for each video, in the order of the request. */
+        /**
+         * @description The answer to `bulk/`: one result for each video, in the order of the request.
+         * @example {
+         *       "results": [
+         *         {
+         *           "video_id": 12,
+         *           "refusal": {
+         *             "code": "demo",
+         *             "detail": "queued",
+         *             "hint": "text"
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
         BulkAnswer: {
             results: components["schemas"]["BulkResult"][];
         };
@@ -662,7 +707,17 @@ export interface components {
             detail: string;
             hint: string;
         };
-        /** @description Something to be done with many videos. */
+        /**
+         * @description Something to be done with many videos.
+         * @example {
+         *       "action": "move",
+         *       "video_ids": [
+         *         12,
+         *         13
+         *       ],
+         *       "session": "1주차"
+         *     }
+         */
         BulkRequest: {
             action: components["schemas"]["ActionEnum"];
             video_ids: number[];
@@ -739,7 +794,45 @@ export interface components {
          * @enum {string}
          */
         ChecksumAlgorithmEnum: "CRC64NVME" | "CRC32";
-        /** @description The answer to `upload/complete/` when all is done. */
+        /**
+         * @description The answer to `upload/complete/` when all is done.
+         * @example {
+         *       "video": {
+         *         "id": 12,
+         *         "title": "1강 오리엔테이션",
+         *         "session": "1주차",
+         *         "position": 1,
+         *         "status": "PENDING",
+         *         "status_changed_at": "2026-03-02T12:00:00Z",
+         *         "created_at": "2026-03-02T12:00:00Z",
+         *         "filename": "lecture.mp4",
+         *         "size_bytes": 104857600,
+         *         "duration_seconds": 1.5,
+         *         "width": 1,
+         *         "height": 1,
+         *         "playable": true,
+         *         "playable_until_seconds": 1.5,
+         *         "thumbnail_url": "text",
+         *         "progress": {
+         *           "stage": "text",
+         *           "percent": 1.5,
+         *           "remaining_seconds": 1.5
+         *         },
+         *         "failure": {
+         *           "code": "demo",
+         *           "detail": "queued",
+         *           "hint": "text"
+         *         },
+         *         "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *         "allowed_actions": [
+         *           "complete"
+         *         ]
+         *       },
+         *       "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *       "enqueue": "sent",
+         *       "verification": "verified"
+         *     }
+         */
         CompletedUpload: {
             video: components["schemas"]["Video"];
             /** Format: uuid */
@@ -810,7 +903,26 @@ export interface components {
             readonly data: unknown;
             readonly video: number;
         };
-        /** @description A piece of the feed. */
+        /**
+         * @description A piece of the feed.
+         * @example {
+         *       "results": [
+         *         {
+         *           "position": 1,
+         *           "id": 12,
+         *           "name": "데모 학원",
+         *           "at": "2026-03-02T12:00:00Z",
+         *           "actor": "user:3",
+         *           "job": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *           "attempt": 1,
+         *           "data": {},
+         *           "video": 12
+         *         }
+         *       ],
+         *       "after": 1,
+         *       "has_more": true
+         *     }
+         */
         FeedPage: {
             results: components["schemas"]["FeedEvent"][];
             /** @description Send this with the next call. */
@@ -839,14 +951,39 @@ export interface components {
          * @enum {string}
          */
         InvariantsEnum: "V01" | "V02" | "V03" | "V04" | "V05" | "V06" | "V07" | "V08" | "V09" | "V10" | "V11";
-        /** @description A key to be made. */
+        /**
+         * @description A key to be made.
+         * @example {
+         *       "name": "데모 학원",
+         *       "scopes": [
+         *         "videos:read",
+         *         "videos:write"
+         *       ],
+         *       "expires_at": "2026-03-02T12:00:00Z"
+         *     }
+         */
         IssueApiKeyRequest: {
             name: string;
             scopes: components["schemas"]["ScopesEnum"][];
             /** Format: date-time */
             expires_at?: string | null;
         };
-        /** @description A key that was just made: the only answer that ever has the key itself. */
+        /**
+         * @description A key that was just made: the only answer that ever has the key itself.
+         * @example {
+         *       "prefix": "3f9a2b1c",
+         *       "name": "데모 학원",
+         *       "scopes": [
+         *         "videos:read",
+         *         "videos:write"
+         *       ],
+         *       "created_at": "2026-03-02T12:00:00Z",
+         *       "expires_at": "2026-03-02T12:00:00Z",
+         *       "last_used_at": "2026-03-02T12:00:00Z",
+         *       "revoked_at": "2026-03-02T12:00:00Z",
+         *       "key": "avk_3f9a2b1c_<43 characters>"
+         *     }
+         */
         IssuedApiKey: {
             readonly prefix: string;
             readonly name: string;
@@ -861,17 +998,39 @@ export interface components {
             readonly revoked_at: string | null;
             key: string;
         };
-        /** @description The answer to `cancel/`. */
+        /**
+         * @description The answer to `cancel/`.
+         * @example {
+         *       "detail": "queued",
+         *       "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11"
+         *     }
+         */
         JobAccepted: {
             detail: string;
             /** Format: uuid */
             job_id: string;
         };
+        /**
+         * @example {
+         *       "username": "minji",
+         *       "password": "correct horse battery staple"
+         *     }
+         */
         LoginRequest: {
             username: string;
             password: string;
         };
-        /** @description Somebody who belongs to the tenant. */
+        /**
+         * @description Somebody who belongs to the tenant.
+         * @example {
+         *       "id": 12,
+         *       "user_id": 1,
+         *       "username": "minji",
+         *       "display_name": "김민지",
+         *       "role": "owner",
+         *       "created_at": "2026-03-02T12:00:00Z"
+         *     }
+         */
         Member: {
             readonly id: number;
             user_id: number;
@@ -902,6 +1061,7 @@ export interface components {
          * @enum {string}
          */
         NextStepCodeEnum: "nothing" | "upload_the_file" | "reconciler_completes" | "relay_sends" | "worker_claims" | "worker_finishes" | "reconciler_resends" | "reconciler_takes_back" | "retry_starts" | "new_upload" | "press_retry" | "operator_looks";
+        NullEnum: null;
         OpsDeadLetters: {
             /** @description In the queue; null: it does not answer. */
             waiting: number | null;
@@ -947,7 +1107,71 @@ export interface components {
             oldest_due_at: string | null;
             failing: number;
         };
-        /** @description The whole line at a glance. */
+        /**
+         * @description The whole line at a glance.
+         * @example {
+         *       "at": "2026-03-02T12:00:00Z",
+         *       "funnel": [
+         *         {
+         *           "step": "text",
+         *           "count": 1,
+         *           "oldest_since": "2026-03-02T12:00:00Z"
+         *         }
+         *       ],
+         *       "finished_today": {},
+         *       "queue": {
+         *         "visible": 1,
+         *         "in_flight": 1,
+         *         "delayed": 1
+         *       },
+         *       "outbox": {
+         *         "unsent": 1,
+         *         "due": 1,
+         *         "oldest_due_at": "2026-03-02T12:00:00Z",
+         *         "failing": 1
+         *       },
+         *       "dead_letters": {
+         *         "waiting": 1,
+         *         "kept": 1
+         *       },
+         *       "workers": [
+         *         {
+         *           "worker_id": "text",
+         *           "seen_at": "2026-03-02T12:00:00Z",
+         *           "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *           "video_id": 12,
+         *           "tenant_code": "text",
+         *           "stage": "text",
+         *           "progress_percent": 1.5,
+         *           "progress_at": "2026-03-02T12:00:00Z",
+         *           "lease_until": "2026-03-02T12:00:00Z"
+         *         }
+         *       ],
+         *       "tenants": [
+         *         {
+         *           "tenant_code": "text",
+         *           "queued": 1,
+         *           "running": 1,
+         *           "waiting_for_retry": 1,
+         *           "oldest_queued_since": "2026-03-02T12:00:00Z"
+         *         }
+         *       ],
+         *       "invariants": [
+         *         {
+         *           "code": "demo",
+         *           "sentence": "text",
+         *           "severity": "notice",
+         *           "runbook": "text",
+         *           "ran_at": "2026-03-02T12:00:00Z",
+         *           "found": 1,
+         *           "repaired": 1,
+         *           "found_total": 1,
+         *           "repaired_total": 1,
+         *           "repaired_at": "2026-03-02T12:00:00Z"
+         *         }
+         *       ]
+         *     }
+         */
         OpsOverview: {
             /** Format: date-time */
             at: string;
@@ -968,7 +1192,15 @@ export interface components {
             in_flight: number;
             delayed: number;
         };
-        /** @description What to look for, and whether to repair it. */
+        /**
+         * @description What to look for, and whether to repair it.
+         * @example {
+         *       "invariants": [
+         *         "V01"
+         *       ],
+         *       "apply": false
+         *     }
+         */
         OpsReconcileRequest: {
             /** @description By their codes. */
             invariants: components["schemas"]["InvariantsEnum"][];
@@ -978,7 +1210,28 @@ export interface components {
              */
             apply: boolean;
         };
-        /** @description The findings of a dry run, or the reports of what was done. Who is busy with another round has no report. */
+        /**
+         * @description The findings of a dry run, or the reports of what was done. Who is busy with another round has no report.
+         * @example {
+         *       "applied": true,
+         *       "findings": [
+         *         {
+         *           "invariant": "text",
+         *           "subject": "text",
+         *           "tenant_id": 1,
+         *           "video_id": 12,
+         *           "detail": "queued"
+         *         }
+         *       ],
+         *       "reports": [
+         *         {
+         *           "code": "demo",
+         *           "found": 1,
+         *           "repaired": 1
+         *         }
+         *       ]
+         *     }
+         */
         OpsReconciled: {
             applied: boolean;
             findings: components["schemas"]["OpsFinding"][];
@@ -1013,6 +1266,45 @@ export interface components {
             /** Format: date-time */
             lease_until: string | null;
         };
+        /**
+         * @example {
+         *       "next": "https://storage.example.com/object?signed",
+         *       "previous": "https://storage.example.com/object?signed",
+         *       "results": [
+         *         {
+         *           "id": 12,
+         *           "title": "1강 오리엔테이션",
+         *           "session": "1주차",
+         *           "position": 1,
+         *           "status": "PENDING",
+         *           "status_changed_at": "2026-03-02T12:00:00Z",
+         *           "created_at": "2026-03-02T12:00:00Z",
+         *           "filename": "lecture.mp4",
+         *           "size_bytes": 104857600,
+         *           "duration_seconds": 1.5,
+         *           "width": 1,
+         *           "height": 1,
+         *           "playable": true,
+         *           "playable_until_seconds": 1.5,
+         *           "thumbnail_url": "text",
+         *           "progress": {
+         *             "stage": "text",
+         *             "percent": 1.5,
+         *             "remaining_seconds": 1.5
+         *           },
+         *           "failure": {
+         *             "code": "demo",
+         *             "detail": "queued",
+         *             "hint": "text"
+         *           },
+         *           "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *           "allowed_actions": [
+         *             "complete"
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
         PaginatedVideoList: {
             /**
              * Format: uri
@@ -1026,7 +1318,19 @@ export interface components {
             previous?: string | null;
             results: components["schemas"]["Video"][];
         };
-        /** @description Parts to be signed. */
+        /**
+         * @description Parts to be signed.
+         * @example {
+         *       "part_numbers": [
+         *         7,
+         *         8
+         *       ],
+         *       "checksums": [
+         *         "rosUhgp5mIg=",
+         *         "AAAAAAAAAAA="
+         *       ]
+         *     }
+         */
         PartNumbersRequest: {
             part_numbers: number[];
             /** @description One for each part, in their order, by the ticket's `checksum_algorithm`; none where that is null. */
@@ -1044,21 +1348,53 @@ export interface components {
             /** @description The URL accepts no other length. */
             size_bytes: number;
         };
-        /** @description The answer to `upload/multipart/presign/`. */
+        /**
+         * @description The answer to `upload/multipart/presign/`.
+         * @example {
+         *       "parts": [
+         *         {
+         *           "part_number": 7,
+         *           "url": "https://storage.example.com/object?signed",
+         *           "headers": {},
+         *           "size_bytes": 104857600
+         *         }
+         *       ],
+         *       "expires_at": "2026-03-02T12:00:00Z"
+         *     }
+         */
         PartTickets: {
             parts: components["schemas"]["PartTicket"][];
             /** Format: date-time */
             expires_at: string;
         };
-        /** @description What a member becomes. */
+        /**
+         * @description What a member becomes.
+         * @example {
+         *       "role": "owner"
+         *     }
+         */
         PatchedChangeRoleRequest: {
             role?: components["schemas"]["RoleEnum"];
         };
-        /** @description What of a video can be changed. */
+        /**
+         * @description What of a video can be changed.
+         * @example {
+         *       "title": "1강 오리엔테이션"
+         *     }
+         */
         PatchedVideoUpdateRequest: {
             title?: string;
         };
-        /** @description The answer to `playback/`. */
+        /**
+         * @description The answer to `playback/`.
+         * @example {
+         *       "master_url": "https://storage.example.com/object?signed",
+         *       "thumbnail_url": "https://storage.example.com/object?signed",
+         *       "storyboard_url": "https://storage.example.com/object?signed",
+         *       "expires_at": "2026-03-02T12:00:00Z",
+         *       "policy": {}
+         *     }
+         */
         PlaybackGrant: {
             /** Format: uri */
             master_url: string;
@@ -1087,7 +1423,26 @@ export interface components {
             /** Format: double */
             remaining_seconds: number | null;
         };
-        /** @description The answer to `quota/`. */
+        /**
+         * @description The answer to `quota/`.
+         * @example {
+         *       "stored_bytes": {
+         *         "used": 1000000000,
+         *         "allowed": 1073741824
+         *       },
+         *       "reserved_bytes": 1,
+         *       "stored_seconds": {
+         *         "used": 1000000000,
+         *         "allowed": 1073741824
+         *       },
+         *       "open_uploads": {
+         *         "used": 1000000000,
+         *         "allowed": 1073741824
+         *       },
+         *       "file_bytes": 1,
+         *       "duration_seconds": 1.5
+         *     }
+         */
         Quota: {
             stored_bytes: components["schemas"]["UsedAmount"];
             /** @description The part of the bytes in use that is not READY yet. */
@@ -1102,13 +1457,24 @@ export interface components {
              */
             duration_seconds: number;
         };
-        /** @description The answer to `retry/`: the video's active job, and whether the call has started it. */
+        /**
+         * @description The answer to `retry/`: the video's active job, and whether the call has started it.
+         * @example {
+         *       "detail": "queued",
+         *       "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11"
+         *     }
+         */
         RetryAccepted: {
             detail: components["schemas"]["DetailEnum"];
             /** Format: uuid */
             job_id: string;
         };
-        /** @description How to retry. */
+        /**
+         * @description How to retry.
+         * @example {
+         *       "force": false
+         *     }
+         */
         RetryRequest: {
             /**
              * @description Cancel the active job first; without it that job is the answer.
@@ -1129,15 +1495,38 @@ export interface components {
          * @enum {string}
          */
         ScopesEnum: "videos:read" | "videos:write";
+        /**
+         * @example {
+         *       "authenticated": true,
+         *       "user": {
+         *         "id": 12,
+         *         "username": "minji",
+         *         "display_name": "김민지"
+         *       },
+         *       "tenant": {
+         *         "id": 12,
+         *         "code": "demo",
+         *         "name": "데모 학원"
+         *       },
+         *       "role": "owner",
+         *       "is_operator": true
+         *     }
+         */
         Session: {
             authenticated: boolean;
             user: components["schemas"]["SessionUser"] | null;
             tenant: components["schemas"]["SessionTenant"] | null;
-            role: components["schemas"]["RoleEnum"] | null;
+            role: components["schemas"]["RoleEnum"] | components["schemas"]["NullEnum"];
             /** @description They run the installation, and may see every tenant's line. */
             is_operator: boolean;
         };
-        /** @description A session of the library. */
+        /**
+         * @description A session of the library.
+         * @example {
+         *       "session": "1주차",
+         *       "video_count": 1
+         *     }
+         */
         SessionOfVideos: {
             /** @description Empty: the videos that are in none. */
             session: string;
@@ -1153,7 +1542,15 @@ export interface components {
             username: string;
             display_name: string;
         };
-        /** @description The answer to `download/`. */
+        /**
+         * @description The answer to `download/`.
+         * @example {
+         *       "url": "https://storage.example.com/object?signed",
+         *       "filename": "lecture.mp4",
+         *       "size_bytes": 104857600,
+         *       "expires_at": "2026-03-02T12:00:00Z"
+         *     }
+         */
         SourceDownload: {
             /**
              * Format: uri
@@ -1183,7 +1580,23 @@ export interface components {
             readonly checksum_crc64nvme: string | null;
             readonly checksum_crc32: string | null;
         };
-        /** @description The answer to `upload/multipart/parts/`. */
+        /**
+         * @description The answer to `upload/multipart/parts/`.
+         * @example {
+         *       "part_size_bytes": 1,
+         *       "part_count": 13,
+         *       "parts": [
+         *         {
+         *           "part_number": 7,
+         *           "size_bytes": 104857600,
+         *           "etag": "text",
+         *           "checksum_crc64nvme": "rosUhgp5mIg=",
+         *           "checksum_crc32": ""
+         *         }
+         *       ],
+         *       "complete": true
+         *     }
+         */
         StoredParts: {
             part_size_bytes: number;
             part_count: number;
@@ -1197,7 +1610,14 @@ export interface components {
          * @enum {string}
          */
         StrategyEnum: "single" | "multipart";
-        /** @description What was finished within one step of time: five minutes of the hour, an hour of the day. */
+        /**
+         * @description What was finished within one step of time: five minutes of the hour, an hour of the day.
+         * @example {
+         *       "starts_at": "2026-03-02T12:00:00Z",
+         *       "finished_count": 1,
+         *       "median_seconds": 1.5
+         *     }
+         */
         ThroughputStep: {
             /** Format: date-time */
             starts_at: string;
@@ -1208,7 +1628,19 @@ export interface components {
              */
             median_seconds: number | null;
         };
-        /** @description One line of the timeline. */
+        /**
+         * @description One line of the timeline.
+         * @example {
+         *       "id": "text",
+         *       "source": "video",
+         *       "name": "데모 학원",
+         *       "at": "2026-03-02T12:00:00Z",
+         *       "actor": "user:3",
+         *       "job": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *       "attempt": 1,
+         *       "data": {}
+         *     }
+         */
         TimelineEntry: {
             /** @description The same in every answer. */
             id: string;
@@ -1245,14 +1677,66 @@ export interface components {
          * @enum {string}
          */
         TimelineEntrySourceEnum: "video" | "job" | "outbox" | "sweep" | "dead_letter";
-        /** @description What an uploader may add when all is sent: the file's checksum, by the ticket's `checksum_algorithm`. */
+        /**
+         * @description What an uploader may add when all is sent: the file's checksum, by the ticket's `checksum_algorithm`.
+         * @example {
+         *       "checksum_crc64nvme": "rosUhgp5mIg=",
+         *       "checksum_crc32": ""
+         *     }
+         */
         UploadCompleteRequest: {
             /** @default  */
             checksum_crc64nvme: string;
             /** @default  */
             checksum_crc32: string;
         };
-        /** @description The answer to `upload/`: how an unfinished upload is to be sent. */
+        /**
+         * @description The answer to `upload/`: how an unfinished upload is to be sent.
+         * @example {
+         *       "video": {
+         *         "id": 12,
+         *         "title": "1강 오리엔테이션",
+         *         "session": "1주차",
+         *         "position": 1,
+         *         "status": "PENDING",
+         *         "status_changed_at": "2026-03-02T12:00:00Z",
+         *         "created_at": "2026-03-02T12:00:00Z",
+         *         "filename": "lecture.mp4",
+         *         "size_bytes": 104857600,
+         *         "duration_seconds": 1.5,
+         *         "width": 1,
+         *         "height": 1,
+         *         "playable": true,
+         *         "playable_until_seconds": 1.5,
+         *         "thumbnail_url": "text",
+         *         "progress": {
+         *           "stage": "text",
+         *           "percent": 1.5,
+         *           "remaining_seconds": 1.5
+         *         },
+         *         "failure": {
+         *           "code": "demo",
+         *           "detail": "queued",
+         *           "hint": "text"
+         *         },
+         *         "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *         "allowed_actions": [
+         *           "complete"
+         *         ]
+         *       },
+         *       "file_key": "text",
+         *       "content_type": "video/mp4",
+         *       "upload": {
+         *         "strategy": "single",
+         *         "method": "PUT",
+         *         "headers": {},
+         *         "part_size_bytes": 1,
+         *         "part_count": 13,
+         *         "expires_at": "2026-03-02T12:00:00Z",
+         *         "checksum_algorithm": "CRC64NVME"
+         *       }
+         *     }
+         */
         UploadDescription: {
             video: components["schemas"]["Video"];
             file_key: string;
@@ -1264,6 +1748,15 @@ export interface components {
          *
          *     Of a file whose checksum is known storage refuses other bytes. Only the one of the ticket's `checksum_algorithm`
          *     counts; an uploader that does not know the algorithm yet may send both.
+         * @example {
+         *       "checksum_crc64nvme": "rosUhgp5mIg=",
+         *       "checksum_crc32": "",
+         *       "title": "1강 오리엔테이션",
+         *       "filename": "lecture.mp4",
+         *       "size_bytes": 104857600,
+         *       "content_type": "video/mp4",
+         *       "session": "1주차"
+         *     }
          */
         UploadInitRequest: {
             /** @default  */
@@ -1301,9 +1794,56 @@ export interface components {
              *     * `CRC64NVME` - CRC64NVME
              *     * `CRC32` - CRC32
              */
-            checksum_algorithm: components["schemas"]["ChecksumAlgorithmEnum"] | null;
+            checksum_algorithm: components["schemas"]["ChecksumAlgorithmEnum"] | components["schemas"]["NullEnum"];
         };
-        /** @description The answer to `upload/init/`. */
+        /**
+         * @description The answer to `upload/init/`.
+         * @example {
+         *       "video": {
+         *         "id": 12,
+         *         "title": "1강 오리엔테이션",
+         *         "session": "1주차",
+         *         "position": 1,
+         *         "status": "PENDING",
+         *         "status_changed_at": "2026-03-02T12:00:00Z",
+         *         "created_at": "2026-03-02T12:00:00Z",
+         *         "filename": "lecture.mp4",
+         *         "size_bytes": 104857600,
+         *         "duration_seconds": 1.5,
+         *         "width": 1,
+         *         "height": 1,
+         *         "playable": true,
+         *         "playable_until_seconds": 1.5,
+         *         "thumbnail_url": "text",
+         *         "progress": {
+         *           "stage": "text",
+         *           "percent": 1.5,
+         *           "remaining_seconds": 1.5
+         *         },
+         *         "failure": {
+         *           "code": "demo",
+         *           "detail": "queued",
+         *           "hint": "text"
+         *         },
+         *         "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *         "allowed_actions": [
+         *           "complete"
+         *         ]
+         *       },
+         *       "file_key": "text",
+         *       "content_type": "video/mp4",
+         *       "upload": {
+         *         "strategy": "single",
+         *         "method": "PUT",
+         *         "headers": {},
+         *         "part_size_bytes": 1,
+         *         "part_count": 13,
+         *         "expires_at": "2026-03-02T12:00:00Z",
+         *         "checksum_algorithm": "CRC64NVME"
+         *       },
+         *       "upload_url": "https://storage.example.com/object?signed"
+         *     }
+         */
         UploadTicket: {
             video: components["schemas"]["Video"];
             file_key: string;
@@ -1326,7 +1866,40 @@ export interface components {
          * @enum {string}
          */
         VerificationEnum: "verified" | "deferred";
-        /** @description A video as lists and pages show it. Needs `language` and `may_write` in the context. */
+        /**
+         * @description A video as lists and pages show it. Needs `language` and `may_write` in the context.
+         * @example {
+         *       "id": 12,
+         *       "title": "1강 오리엔테이션",
+         *       "session": "1주차",
+         *       "position": 1,
+         *       "status": "PENDING",
+         *       "status_changed_at": "2026-03-02T12:00:00Z",
+         *       "created_at": "2026-03-02T12:00:00Z",
+         *       "filename": "lecture.mp4",
+         *       "size_bytes": 104857600,
+         *       "duration_seconds": 1.5,
+         *       "width": 1,
+         *       "height": 1,
+         *       "playable": true,
+         *       "playable_until_seconds": 1.5,
+         *       "thumbnail_url": "text",
+         *       "progress": {
+         *         "stage": "text",
+         *         "percent": 1.5,
+         *         "remaining_seconds": 1.5
+         *       },
+         *       "failure": {
+         *         "code": "demo",
+         *         "detail": "queued",
+         *         "hint": "text"
+         *       },
+         *       "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *       "allowed_actions": [
+         *         "complete"
+         *       ]
+         *     }
+         */
         Video: {
             readonly id: number;
             readonly title: string;
@@ -1357,13 +1930,30 @@ export interface components {
             job_id: string | null;
             readonly allowed_actions: components["schemas"]["AllowedActionsEnum"][];
         };
-        /** @description Where a video goes. */
+        /**
+         * @description Where a video goes.
+         * @example {
+         *       "session": "1주차",
+         *       "before": 1
+         *     }
+         */
         VideoMoveRequest: {
             session: string;
             /** @description The video of the session that comes next; null for the end. */
             before?: number | null;
         };
-        /** @description The answer to `progress/`. */
+        /**
+         * @description The answer to `progress/`.
+         * @example {
+         *       "status": "PENDING",
+         *       "job_id": "6f1c3f0e-8f0b-4b53-9c0a-2f6f4d0c7a11",
+         *       "attempt": 1,
+         *       "stage": "text",
+         *       "percent": 1.5,
+         *       "remaining_seconds": 1.5,
+         *       "updated_at": "2026-03-02T12:00:00Z"
+         *     }
+         */
         VideoProgress: {
             status: components["schemas"]["StatusEnum"];
             /** Format: uuid */
@@ -1380,7 +1970,37 @@ export interface components {
             /** Format: date-time */
             updated_at: string | null;
         };
-        /** @description The answer to `why/`. The causes are catalogued in docs/reference/causes.md. */
+        /**
+         * @description The answer to `why/`. The causes are catalogued in docs/reference/causes.md.
+         * @example {
+         *       "video_id": 12,
+         *       "status": "PENDING",
+         *       "verdict": "text",
+         *       "hint": "text",
+         *       "severity": "ok",
+         *       "cause_code": "INPUT_NOT_VIDEO",
+         *       "inner_cause_code": "READY",
+         *       "fault": "yours",
+         *       "acts": "user",
+         *       "holder": "text",
+         *       "since": "2026-03-02T12:00:00Z",
+         *       "position_in_line": 1,
+         *       "next_step": "text",
+         *       "next_step_code": "nothing",
+         *       "next_step_at": "2026-03-02T12:00:00Z",
+         *       "operator": "text",
+         *       "evidence": [
+         *         {
+         *           "source": "table",
+         *           "age_seconds": 1.5,
+         *           "facts": {}
+         *         }
+         *       ],
+         *       "allowed_actions": [
+         *         "complete"
+         *       ]
+         *     }
+         */
         Why: {
             video_id: number;
             status: components["schemas"]["StatusEnum"];
@@ -1447,7 +2067,7 @@ export interface components {
              *     * `STATE_DRIFT` - STATE_DRIFT
              *     * `INTERNAL_BUG` - INTERNAL_BUG
              */
-            inner_cause_code: components["schemas"]["CauseCodeEnum"] | null;
+            inner_cause_code: components["schemas"]["CauseCodeEnum"] | components["schemas"]["NullEnum"];
             fault: components["schemas"]["FaultEnum"];
             acts: components["schemas"]["ActsEnum"];
             /** @description uploader, storage, outbox, queue, worker, reconciler or nobody. */
@@ -1490,7 +2110,479 @@ export interface components {
             [key: string]: unknown;
         };
     };
-    responses: never;
+    responses: {
+        /**
+         * @description - `bad_request`: The request cannot be understood.
+         *     - `invalid_json`: The request body is not valid JSON.
+         *     - `invalid_request`: The request has invalid values.
+         */
+        "400.bad_request.invalid_json.invalid_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "invalid_json" | "invalid_request";
+                };
+            };
+        };
+        /** @description - `invalid_credentials`: The username or the password is wrong. */
+        "401.invalid_credentials": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_credentials";
+                };
+            };
+        };
+        /** @description - `csrf_failed`: The security token is missing or wrong. */
+        "403.csrf_failed": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "csrf_failed";
+                };
+            };
+        };
+        /** @description - `payload_too_large`: The request body is too large. */
+        "413.payload_too_large": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "payload_too_large";
+                };
+            };
+        };
+        /** @description - `unsupported_media_type`: The body's type is not accepted. */
+        "415.unsupported_media_type": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "unsupported_media_type";
+                };
+            };
+        };
+        /** @description - `throttled`: There are too many requests. */
+        "429.throttled": {
+            headers: {
+                /** @description Seconds to wait before the call is repeated. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "throttled";
+                };
+            };
+        };
+        /** @description - `internal_error`: Something broke on the server. */
+        "500.internal_error": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "internal_error";
+                };
+            };
+        };
+        /** @description - `service_unavailable`: The request cannot be served now. */
+        "503.service_unavailable": {
+            headers: {
+                /** @description Seconds to wait before the call is repeated. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "service_unavailable";
+                };
+            };
+        };
+        /** @description - `bad_request`: The request cannot be understood. */
+        "400.bad_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "bad_request";
+                };
+            };
+        };
+        /**
+         * @description - `bad_request`: The request cannot be understood.
+         *     - `invalid_request`: The request has invalid values.
+         */
+        "400.bad_request.invalid_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "invalid_request";
+                };
+            };
+        };
+        /**
+         * @description - `invalid_api_key`: The API key is not valid.
+         *     - `not_authenticated`: You are not signed in.
+         */
+        "401.invalid_api_key.not_authenticated": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_api_key" | "not_authenticated";
+                };
+            };
+        };
+        /** @description - `permission_denied`: You may not do this. */
+        "403.permission_denied": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "permission_denied";
+                };
+            };
+        };
+        /** @description - `not_found`: There is nothing here. */
+        "404.not_found": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "not_found";
+                };
+            };
+        };
+        /**
+         * @description - `csrf_failed`: The security token is missing or wrong.
+         *     - `permission_denied`: You may not do this.
+         */
+        "403.csrf_failed.permission_denied": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "csrf_failed" | "permission_denied";
+                };
+            };
+        };
+        /**
+         * @description - `bad_request`: The request cannot be understood.
+         *     - `invalid_idempotency_key`: The Idempotency-Key header is not valid.
+         *     - `invalid_json`: The request body is not valid JSON.
+         */
+        "400.bad_request.invalid_idempotency_key.invalid_json": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "invalid_idempotency_key" | "invalid_json";
+                };
+            };
+        };
+        /** @description - `idempotency_in_progress`: The same request is still at work. */
+        "409.idempotency_in_progress": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "idempotency_in_progress";
+                };
+            };
+        };
+        /** @description - `idempotency_key_reused`: This Idempotency-Key belongs to another request. */
+        "422.idempotency_key_reused": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "idempotency_key_reused";
+                };
+            };
+        };
+        /** @description - `invalid_status`: The video's status ({status}) does not allow this. */
+        "409.invalid_status": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_status";
+                };
+            };
+        };
+        /**
+         * @description - `service_unavailable`: The request cannot be served now.
+         *     - `storage_unavailable`: Storage did not answer.
+         */
+        "503.service_unavailable.storage_unavailable": {
+            headers: {
+                /** @description Seconds to wait before the call is repeated. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "service_unavailable" | "storage_unavailable";
+                };
+            };
+        };
+        /**
+         * @description - `bad_request`: The request cannot be understood.
+         *     - `invalid_idempotency_key`: The Idempotency-Key header is not valid.
+         *     - `invalid_json`: The request body is not valid JSON.
+         *     - `invalid_request`: The request has invalid values.
+         */
+        "400.bad_request.invalid_idempotency_key.invalid_json.invalid_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "invalid_idempotency_key" | "invalid_json" | "invalid_request";
+                };
+            };
+        };
+        /**
+         * @description - `idempotency_in_progress`: The same request is still at work.
+         *     - `invalid_status`: The video's status ({status}) does not allow this.
+         */
+        "409.idempotency_in_progress.invalid_status": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "idempotency_in_progress" | "invalid_status";
+                };
+            };
+        };
+        /** @description - `upload_expired`: The upload's deadline has passed. */
+        "410.upload_expired": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "upload_expired";
+                };
+            };
+        };
+        /**
+         * @description - `idempotency_in_progress`: The same request is still at work.
+         *     - `invalid_status`: The video's status ({status}) does not allow this.
+         *     - `presigned_get_failed`: No URL could be signed to read the stored file.
+         *     - `source_not_found_or_empty`: Storage has no file for this upload, or an empty one.
+         *     - `upload_checksum_mismatch`: The stored file is not the one that was announced (the checksums differ).
+         *     - `upload_incomplete`: The stored file has {stored_bytes} bytes, {declared_bytes} were announced.
+         */
+        "409.idempotency_in_progress.invalid_status.presigned_get_failed.source_not_found_or_empty.upload_checksum_mismatch.upload_incomplete": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "idempotency_in_progress" | "invalid_status" | "presigned_get_failed" | "source_not_found_or_empty" | "upload_checksum_mismatch" | "upload_incomplete";
+                };
+            };
+        };
+        /**
+         * @description - `idempotency_key_reused`: This Idempotency-Key belongs to another request.
+         *     - `unsupported_media`: This file cannot be played: {reason}
+         */
+        "422.idempotency_key_reused.unsupported_media": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "idempotency_key_reused" | "unsupported_media";
+                };
+            };
+        };
+        /**
+         * @description - `VIDEO_UPLOAD_ENQUEUE_FAILED`: The upload is safe and stored; handing it to the encoding queue is delayed.
+         *     - `service_unavailable`: The request cannot be served now.
+         *     - `storage_unavailable`: Storage did not answer.
+         */
+        "503.VIDEO_UPLOAD_ENQUEUE_FAILED.service_unavailable.storage_unavailable": {
+            headers: {
+                /** @description Seconds to wait before the call is repeated. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "VIDEO_UPLOAD_ENQUEUE_FAILED" | "service_unavailable" | "storage_unavailable";
+                };
+            };
+        };
+        /**
+         * @description - `invalid_status`: The video's status ({status}) does not allow this.
+         *     - `upload_not_multipart`: This upload has no parts.
+         */
+        "409.invalid_status.upload_not_multipart": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "invalid_status" | "upload_not_multipart";
+                };
+            };
+        };
+        /**
+         * @description - `bad_request`: The request cannot be understood.
+         *     - `invalid_json`: The request body is not valid JSON.
+         *     - `invalid_part_checksums`: A part's checksum is missing, or is not a {checksum_algorithm}.
+         *     - `invalid_part_numbers`: There is no such part; they go from 1 to {part_count}.
+         *     - `invalid_request`: The request has invalid values.
+         */
+        "400.bad_request.invalid_json.invalid_part_checksums.invalid_part_numbers.invalid_request": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "invalid_json" | "invalid_part_checksums" | "invalid_part_numbers" | "invalid_request";
+                };
+            };
+        };
+        /**
+         * @description - `event_streams_exhausted`: There is no room for another event stream now.
+         *     - `service_unavailable`: The request cannot be served now.
+         */
+        "503.event_streams_exhausted.service_unavailable": {
+            headers: {
+                /** @description Seconds to wait before the call is repeated. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "event_streams_exhausted" | "service_unavailable";
+                };
+            };
+        };
+        /**
+         * @description - `payload_too_large`: The request body is too large.
+         *     - `size_not_allowed`: A size of {size_bytes} bytes is not allowed (from 1 to {limit_bytes} bytes).
+         */
+        "413.payload_too_large.size_not_allowed": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "payload_too_large" | "size_not_allowed";
+                };
+            };
+        };
+        /**
+         * @description - `file_type_not_allowed`: Files of type '{extension}' cannot be uploaded.
+         *     - `unsupported_media_type`: The body's type is not accepted.
+         */
+        "415.file_type_not_allowed.unsupported_media_type": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "file_type_not_allowed" | "unsupported_media_type";
+                };
+            };
+        };
+        /**
+         * @description - `quota_exceeded`: Over the limit of {what}: {used_text} of {allowed_text} used, {requested_text} asked for.
+         *     - `throttled`: There are too many requests.
+         */
+        "429.quota_exceeded.throttled": {
+            headers: {
+                /** @description Seconds to wait before the call is repeated. */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "quota_exceeded" | "throttled";
+                };
+            };
+        };
+        /** @description - `username_taken`: This username is taken. */
+        "409.username_taken": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "username_taken";
+                };
+            };
+        };
+        /** @description - `last_owner`: The last owner cannot be changed or removed. */
+        "409.last_owner": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "last_owner";
+                };
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -1519,15 +2611,14 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_credentials"];
+            403: components["responses"]["403.csrf_failed"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     logout: {
@@ -1546,15 +2637,12 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            403: components["responses"]["403.csrf_failed"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     session_retrieve: {
@@ -1574,15 +2662,10 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_list: {
@@ -1615,15 +2698,13 @@ export interface operations {
                     "application/json": components["schemas"]["PaginatedVideoList"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_retrieve: {
@@ -1645,15 +2726,13 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_destroy: {
@@ -1677,15 +2756,17 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_idempotency_key.invalid_json"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.idempotency_in_progress"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            422: components["responses"]["422.idempotency_key_reused"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_partial_update: {
@@ -1711,15 +2792,15 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_cancel_create: {
@@ -1741,15 +2822,15 @@ export interface operations {
                     "application/json": components["schemas"]["JobAccepted"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.invalid_status"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_download_create: {
@@ -1771,15 +2852,15 @@ export interface operations {
                     "application/json": components["schemas"]["SourceDownload"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.invalid_status"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable.storage_unavailable"];
         };
     };
     media_videos_move_create: {
@@ -1805,15 +2886,15 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_playback_create: {
@@ -1835,15 +2916,15 @@ export interface operations {
                     "application/json": components["schemas"]["PlaybackGrant"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.invalid_status"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_progress_retrieve: {
@@ -1865,15 +2946,13 @@ export interface operations {
                     "application/json": components["schemas"]["VideoProgress"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_retry_create: {
@@ -1902,15 +2981,17 @@ export interface operations {
                     "application/json": components["schemas"]["RetryAccepted"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_idempotency_key.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.idempotency_in_progress.invalid_status"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            422: components["responses"]["422.idempotency_key_reused"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_timeline_list: {
@@ -1932,15 +3013,13 @@ export interface operations {
                     "application/json": components["schemas"]["TimelineEntry"][];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_upload_retrieve: {
@@ -1962,15 +3041,15 @@ export interface operations {
                     "application/json": components["schemas"]["UploadDescription"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.invalid_status"];
+            410: components["responses"]["410.upload_expired"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_upload_complete_create: {
@@ -1999,15 +3078,17 @@ export interface operations {
                     "application/json": components["schemas"]["CompletedUpload"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_idempotency_key.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.idempotency_in_progress.invalid_status.presigned_get_failed.source_not_found_or_empty.upload_checksum_mismatch.upload_incomplete"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            422: components["responses"]["422.idempotency_key_reused.unsupported_media"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.VIDEO_UPLOAD_ENQUEUE_FAILED.service_unavailable.storage_unavailable"];
         };
     };
     media_videos_upload_multipart_abort_create: {
@@ -2028,15 +3109,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.invalid_status.upload_not_multipart"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable.storage_unavailable"];
         };
     };
     media_videos_upload_multipart_parts_retrieve: {
@@ -2058,15 +3139,15 @@ export interface operations {
                     "application/json": components["schemas"]["StoredParts"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.invalid_status.upload_not_multipart"];
+            410: components["responses"]["410.upload_expired"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable.storage_unavailable"];
         };
     };
     media_videos_upload_multipart_presign_create: {
@@ -2092,15 +3173,17 @@ export interface operations {
                     "application/json": components["schemas"]["PartTickets"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_part_checksums.invalid_part_numbers.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.invalid_status.upload_not_multipart"];
+            410: components["responses"]["410.upload_expired"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable.storage_unavailable"];
         };
     };
     media_videos_upload_refresh_url_create: {
@@ -2122,15 +3205,16 @@ export interface operations {
                     "application/json": components["schemas"]["UploadTicket"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.invalid_status"];
+            410: components["responses"]["410.upload_expired"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_why_retrieve: {
@@ -2152,15 +3236,13 @@ export interface operations {
                     "application/json": components["schemas"]["Why"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_bulk_create: {
@@ -2187,15 +3269,16 @@ export interface operations {
                     "application/json": components["schemas"]["BulkAnswer"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_idempotency_key.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            409: components["responses"]["409.idempotency_in_progress"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            422: components["responses"]["422.idempotency_key_reused"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_events_retrieve: {
@@ -2219,15 +3302,12 @@ export interface operations {
                     "application/json": components["schemas"]["FeedPage"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_events_stream_retrieve: {
@@ -2253,15 +3333,12 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.event_streams_exhausted.service_unavailable"];
         };
     };
     ops_overview: {
@@ -2281,15 +3358,12 @@ export interface operations {
                     "application/json": components["schemas"]["OpsOverview"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     ops_reconcile: {
@@ -2313,15 +3387,14 @@ export interface operations {
                     "application/json": components["schemas"]["OpsReconciled"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     ops_throughput: {
@@ -2347,15 +3420,12 @@ export interface operations {
                     "application/json": components["schemas"]["ThroughputStep"][];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_quota_retrieve: {
@@ -2375,15 +3445,12 @@ export interface operations {
                     "application/json": components["schemas"]["Quota"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_sessions_list: {
@@ -2403,15 +3470,12 @@ export interface operations {
                     "application/json": components["schemas"]["SessionOfVideos"][];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     media_videos_upload_init_create: {
@@ -2438,15 +3502,16 @@ export interface operations {
                     "application/json": components["schemas"]["UploadTicket"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_idempotency_key.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            409: components["responses"]["409.idempotency_in_progress"];
+            413: components["responses"]["413.payload_too_large.size_not_allowed"];
+            415: components["responses"]["415.file_type_not_allowed.unsupported_media_type"];
+            422: components["responses"]["422.idempotency_key_reused"];
+            429: components["responses"]["429.quota_exceeded.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable.storage_unavailable"];
         };
     };
     tenant_api_keys: {
@@ -2466,15 +3531,12 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKey"][];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     tenant_api_key_issue: {
@@ -2498,15 +3560,14 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedApiKey"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     tenant_api_key_revoke: {
@@ -2527,15 +3588,14 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     tenant_audit: {
@@ -2555,15 +3615,12 @@ export interface operations {
                     "application/json": components["schemas"]["AuditEntry"][];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     tenant_members: {
@@ -2583,15 +3640,12 @@ export interface operations {
                     "application/json": components["schemas"]["Member"][];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     tenant_member_add: {
@@ -2615,15 +3669,15 @@ export interface operations {
                     "application/json": components["schemas"]["Member"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            409: components["responses"]["409.username_taken"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     tenant_member_remove: {
@@ -2644,15 +3698,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.last_owner"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
     tenant_member_change: {
@@ -2678,15 +3732,16 @@ export interface operations {
                     "application/json": components["schemas"]["Member"];
                 };
             };
-            /** @description Refused or failed */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Error"];
-                };
-            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            409: components["responses"]["409.last_owner"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
         };
     };
 }

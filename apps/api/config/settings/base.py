@@ -185,7 +185,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["apps.api.rest.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.api.rest.AlwaysAnswerNegotiation",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "apps.api.openapi.ContractSchema",
     "EXCEPTION_HANDLER": "apps.api.exception_handler.handle_exception",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -194,16 +194,17 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "TITLE": "Academy Video",
     "DESCRIPTION": "Upload, transcode and play videos. Errors are `{code, detail, hint, request_id}`.",
     "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": False,
+    "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": True,
     # Two fields of one answer name causes: they are one type.
     "ENUM_NAME_OVERRIDES": {"CauseCodeEnum": "apps.support.video.domain.causes.Cause"},
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "apps.api.openapi.add_error_answers",
+        "apps.api.openapi.complete_document",
     ],
 }
 

@@ -10,9 +10,10 @@ from rest_framework.response import Response
 from apps.core.idempotency import IDEMPOTENCY_KEY_PARAMETER, idempotent
 from apps.core.language import language_of
 from apps.core.permissions import CanReadVideos, CanWriteVideos, current_actor, current_tenant
+from apps.core.refusals import refuses
 
 from .. import wiring
-from ..domain.errors import VideoError
+from ..domain.errors import InvalidStatus, StorageUnavailable, VideoError
 from ..domain.messages import error_text
 from ..selectors.videos import get_video, sessions_of
 from ..serializers import (
@@ -57,7 +58,9 @@ class LibraryViews(VideoViewSetBase):
         )
         return Response(video_json(request, get_video(tenant=tenant, video_id=pk)))
 
-    @extend_schema(request=None, responses=SourceDownloadSerializer)
+    @extend_schema(
+        request=None, responses=SourceDownloadSerializer, extensions=refuses(InvalidStatus, StorageUnavailable)
+    )
     @action(detail=True, methods=["post"], permission_classes=(CanReadVideos, CanWriteVideos))
     def download(self, request: Request, pk: int) -> Response:
         """Sign a URL under which a browser saves the source as it was uploaded."""

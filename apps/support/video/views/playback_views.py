@@ -10,8 +10,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.core.permissions import CanReadVideos, current_actor, current_tenant
+from apps.core.refusals import refuses
 
 from .. import wiring
+from ..domain.errors import InvalidStatus
 from ..serializers import PlaybackGrantSerializer
 from ..services.playback import grant_playback, open_playlist
 
@@ -25,7 +27,7 @@ class PlaybackView(APIView):
 
     permission_classes = (CanReadVideos,)
 
-    @extend_schema(request=None, responses=PlaybackGrantSerializer)
+    @extend_schema(request=None, responses=PlaybackGrantSerializer, extensions=refuses(InvalidStatus))
     def post(self, request: Request, pk: int) -> Response:
         """Grant the right to play a video for a while, or as much of it as is encoded."""
         grant = grant_playback(

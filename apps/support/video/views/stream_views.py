@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from apps.core.models import Tenant
 from apps.core.permissions import CanReadVideos, current_tenant
+from apps.core.refusals import refuses
 
 from ..domain.errors import EventStreamsExhausted
 from ..models import VideoEvent
@@ -86,6 +87,7 @@ class EventStreamView(APIView):
     @extend_schema(
         parameters=[StreamQuerySerializer, LAST_EVENT_ID],
         responses={(200, "text/event-stream"): OpenApiTypes.STR},
+        extensions=refuses(EventStreamsExhausted),
     )
     def get(self, request: Request) -> HttpResponse:
         """

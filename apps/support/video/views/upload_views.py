@@ -9,8 +9,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.permissions import current_actor, current_tenant
+from apps.core.refusals import refuses
 
 from .. import wiring
+from ..domain.errors import (
+    InvalidStatus,
+    PartChecksumsInvalid,
+    PartNumbersInvalid,
+    StorageUnavailable,
+    UploadNotMultipart,
+    UploadUrlExpired,
+)
 from ..domain.quota import Charge, Limits
 from ..selectors.quota import limits_of, usage_of
 from ..serializers import (
@@ -30,7 +39,7 @@ from .base import VideoViewSetBase, validated, video_json
 class UploadViews(VideoViewSetBase):
     """The calls of an upload between init and complete."""
 
-    @extend_schema(responses=UploadDescriptionSerializer)
+    @extend_schema(responses=UploadDescriptionSerializer, extensions=refuses(InvalidStatus, UploadUrlExpired))
     @action(detail=True, methods=["get"])
     def upload(self, request: Request, pk: int) -> Response:
         """Return how a video that is still PENDING is to be sent, for a client that comes back to it."""
@@ -39,7 +48,7 @@ class UploadViews(VideoViewSetBase):
         del answer["upload_url"]
         return Response(answer)
 
-    @extend_schema(request=None, responses=UploadTicketSerializer)
+    @extend_schema(request=None, responses=UploadTicketSerializer, extensions=refuses(InvalidStatus, UploadUrlExpired))
     @action(detail=True, methods=["post"], url_path="upload/refresh-url")
     def upload_refresh_url(self, request: Request, pk: int) -> Response:
         """Sign a fresh upload URL for a video that is still PENDING."""
@@ -48,7 +57,18 @@ class UploadViews(VideoViewSetBase):
         )
         return Response(ticket_json(request, ticket))
 
-    @extend_schema(request=PartNumbersSerializer, responses=PartTicketsSerializer)
+    @extend_schema(
+        request=PartNumbersSerializer,
+        responses=PartTicketsSerializer,
+        extensions=refuses(
+            InvalidStatus,
+            PartChecksumsInvalid,
+            PartNumbersInvalid,
+            StorageUnavailable,
+            UploadNotMultipart,
+            UploadUrlExpired,
+        ),
+    )
     @action(detail=True, methods=["post"], url_path="upload/multipart/presign")
     def upload_multipart_presign(self, request: Request, pk: int) -> Response:
         """Sign up to 100 part URLs. Each accepts exactly its part's length and checksum."""
@@ -58,7 +78,10 @@ class UploadViews(VideoViewSetBase):
         )
         return Response(PartTicketsSerializer(tickets).data)
 
-    @extend_schema(responses=StoredPartsSerializer)
+    @extend_schema(
+        responses=StoredPartsSerializer,
+        extensions=refuses(InvalidStatus, StorageUnavailable, UploadNotMultipart, UploadUrlExpired),
+    )
     @action(detail=True, methods=["get"], url_path="upload/multipart/parts")
     def upload_multipart_parts(self, request: Request, pk: int) -> Response:
         """Return the parts that storage really has: what is not among them is to be sent."""
@@ -67,7 +90,11 @@ class UploadViews(VideoViewSetBase):
         )
         return Response(StoredPartsSerializer(stored).data)
 
-    @extend_schema(request=None, responses={204: None})
+    @extend_schema(
+        request=None,
+        responses={204: None},
+        extensions=refuses(InvalidStatus, StorageUnavailable, UploadNotMultipart),
+    )
     @action(detail=True, methods=["post"], url_path="upload/multipart/abort")
     def upload_multipart_abort(self, request: Request, pk: int) -> Response:
         """Give an upload in parts up: its parts are thrown away and the video is EXPIRED."""

@@ -10,11 +10,25 @@ from rest_framework.pagination import CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.core.errors import CoreNotFound
 from apps.core.idempotency import HEADER, IDEMPOTENCY_KEY_PARAMETER, idempotent
 from apps.core.permissions import current_actor, current_principal, current_tenant
+from apps.core.refusals import refuses
 
 from .. import wiring
-from ..domain.errors import EnqueueFailed, InvalidStatus, UnsupportedMedia
+from ..domain.errors import (
+    EnqueueFailed,
+    FileTypeNotAllowed,
+    InvalidStatus,
+    PresignedGetFailed,
+    QuotaExceeded,
+    SizeNotAllowed,
+    SourceNotFoundOrEmpty,
+    StorageUnavailable,
+    UnsupportedMedia,
+    UploadChecksumMismatch,
+    UploadIncomplete,
+)
 from ..domain.lifecycle import JobState, VideoStatus
 from ..models import Video
 from ..selectors.timeline import timeline_of, without_internals
@@ -66,6 +80,14 @@ class LibraryPages(CursorPagination):
         """Return what the pages go by; it must be unique, so that each video is on one page."""
         return ("position",) if "session" in request.query_params else ("-id",)
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """Return the page's schema; the framework's own says `nullable`, a word that OpenAPI 3.1 does not know."""
+        page: dict[str, Any] = super().get_paginated_response_schema(schema)
+        for name in ("next", "previous"):
+            link = {key: value for key, value in page["properties"][name].items() if key != "nullable"}
+            page["properties"][name] = link | {"type": ["string", "null"]}
+        return page
+
 
 class VideoViewSet(LibraryViews, UploadViews):
     """The pipeline's videos, from upload to deletion."""
@@ -78,7 +100,10 @@ class VideoViewSet(LibraryViews, UploadViews):
         return videos_of(current_tenant(self.request))
 
     @extend_schema(
-        parameters=[STATUS_FILTER, SEARCH_FILTER, SESSION_FILTER, MINE_FILTER], responses=VideoSerializer(many=True)
+        parameters=[STATUS_FILTER, SEARCH_FILTER, SESSION_FILTER, MINE_FILTER],
+        responses=VideoSerializer(many=True),
+        # A cursor that is none.
+        extensions=refuses(CoreNotFound),
     )
     def list(self, request: Request) -> Response:
         """List videos, newest first; those of one session in their order."""
@@ -116,7 +141,10 @@ class VideoViewSet(LibraryViews, UploadViews):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
-        parameters=[IDEMPOTENCY_KEY_PARAMETER], request=UploadInitSerializer, responses={201: UploadTicketSerializer}
+        parameters=[IDEMPOTENCY_KEY_PARAMETER],
+        request=UploadInitSerializer,
+        responses={201: UploadTicketSerializer},
+        extensions=refuses(FileTypeNotAllowed, QuotaExceeded, SizeNotAllowed, StorageUnavailable),
     )
     @action(detail=False, methods=["post"], url_path="upload/init")
     @idempotent
@@ -138,6 +166,16 @@ class VideoViewSet(LibraryViews, UploadViews):
         parameters=[IDEMPOTENCY_KEY_PARAMETER],
         request=UploadCompleteSerializer,
         responses=CompletedUploadSerializer,
+        extensions=refuses(
+            EnqueueFailed,
+            InvalidStatus,
+            PresignedGetFailed,
+            SourceNotFoundOrEmpty,
+            StorageUnavailable,
+            UnsupportedMedia,
+            UploadChecksumMismatch,
+            UploadIncomplete,
+        ),
     )
     @action(detail=True, methods=["post"], url_path="upload/complete")
     @idempotent
@@ -172,7 +210,10 @@ class VideoViewSet(LibraryViews, UploadViews):
         )
 
     @extend_schema(
-        parameters=[IDEMPOTENCY_KEY_PARAMETER], request=RetrySerializer, responses={202: RetryAcceptedSerializer}
+        parameters=[IDEMPOTENCY_KEY_PARAMETER],
+        request=RetrySerializer,
+        responses={202: RetryAcceptedSerializer},
+        extensions=refuses(InvalidStatus),
     )
     @action(detail=True, methods=["post"])
     @idempotent
@@ -190,7 +231,7 @@ class VideoViewSet(LibraryViews, UploadViews):
         answer = {"detail": retried.detail, "job_id": str(retried.job.pk)}
         return Response(answer, status=status.HTTP_202_ACCEPTED)
 
-    @extend_schema(request=None, responses={202: JobAcceptedSerializer})
+    @extend_schema(request=None, responses={202: JobAcceptedSerializer}, extensions=refuses(InvalidStatus))
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: int) -> Response:
         """Cancel the active job; its worker stops at its next heartbeat."""
