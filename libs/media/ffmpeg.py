@@ -19,14 +19,33 @@ _FRAME_PASSED = "frame:"
 # Of a progress report; what else is in it (speed, frames a second) changes while nothing is done.
 _MOVING_COUNTS = frozenset({"frame", "out_time_us", "total_size"})
 
+# What `-rw_timeout` comes out as, in the words of musl and of glibc.
+_STALLS = (
+    "Error during demuxing: I/O error",
+    "Error during demuxing: Operation timed out",
+    "Error during demuxing: Input/output error",
+    "Error during demuxing: Connection timed out",
+    "Error opening input: I/O error",
+    "Error opening input: Input/output error",
+)
+# Of reading the source, the first that fits. Of a 5XX, and of a pinned object's 412, ffmpeg says no more than that.
 _SOURCE_FAILURES = (
-    "HTTP error",
-    "Server returned",
-    "Connection refused",
-    "Connection reset",
-    "Connection timed out",
-    "Stream ends prematurely",
-    "Failed to resolve",
+    (("404 Not Found",), "SOURCE_GONE"),
+    (("429 Too Many Requests",), "STORAGE_THROTTLED"),
+    (("401 Unauthorized", "403 Forbidden"), "STORAGE_DENIED"),
+    (_STALLS, "SOURCE_STALLED"),
+    (
+        (
+            "HTTP error",
+            "Server returned",
+            "Connection refused",
+            "Connection reset",
+            "Connection timed out",
+            "Stream ends prematurely",
+            "Failed to resolve",
+        ),
+        "STORAGE_UNAVAILABLE",
+    ),
 )
 _EMPTY_OUTPUTS = (
     "Output file is empty",
@@ -41,7 +60,7 @@ _DECODE_FAILURES = (
     "Invalid NAL unit size",
     "Invalid data found when processing input",
 )
-SOURCE_CAUSES = frozenset({"SOURCE_GONE", "STORAGE_UNAVAILABLE"})
+SOURCE_CAUSES = frozenset(cause_code for _, cause_code in _SOURCE_FAILURES)
 """The source could not be read; that says nothing of what is in it."""
 
 # Of `-max_pixels`, and of sides that no picture may have.
@@ -152,9 +171,9 @@ def decoding_failed(stderr: str) -> bool:
     return any(sign in stderr for sign in _DECODE_FAILURES)
 
 
-def source_failed(stderr: str) -> bool:
-    """Tell whether reading the source went wrong on its way, whatever ffmpeg's return code says."""
-    return any(sign in stderr for sign in _SOURCE_FAILURES)
+def source_cause(stderr: str) -> str | None:
+    """Return why reading the source went wrong on its way, whatever ffmpeg's return code says; None: it did not."""
+    return next((code for signs, code in _SOURCE_FAILURES if any(sign in stderr for sign in signs)), None)
 
 
 def _progress_reader(on_progress: OnProgress | None, on_frames: OnFrames | None) -> LineHandler:
@@ -198,9 +217,8 @@ def _failure(result: ProcessResult) -> EncodeFailed:
 def _cause_of(stderr: str) -> tuple[str, bool]:
     if "No space left on device" in stderr:
         return "WORKER_DISK_FULL", False
-    if source_failed(stderr):
-        # Of what else storage may answer, a pinned object's 412 included, ffmpeg says only "4XX Client Error".
-        return ("SOURCE_GONE", True) if "404 Not Found" in stderr else ("STORAGE_UNAVAILABLE", False)
+    if (cause_code := source_cause(stderr)) is not None:
+        return cause_code, cause_code == "SOURCE_GONE"
     if any(sign in stderr for sign in TOO_LARGE_PICTURES):
         return "INPUT_TOO_MANY_PIXELS", True
     if any(sign in stderr for sign in _UNKNOWN_CODECS):

@@ -11,7 +11,16 @@ import certifi
 
 from .binaries import find_binary
 from .facts import MediaFacts, MediaLimits, MediaRejected, facts_from, judge
-from .http_source import HttpSource, NotFetched, SourceChanged, SourceGone, SourceUnreadable
+from .http_source import (
+    HttpSource,
+    NotFetched,
+    SourceChanged,
+    SourceDenied,
+    SourceGone,
+    SourceStalled,
+    SourceThrottled,
+    SourceUnreadable,
+)
 from .key_frames import KeyFrameIndex
 from .matroska_index import read_cues
 from .mp4_index import read_key_frames
@@ -27,7 +36,10 @@ __all__ = [
     "ProbeTimeout",
     "ProbeTooLarge",
     "SourceChanged",
+    "SourceDenied",
     "SourceGone",
+    "SourceStalled",
+    "SourceThrottled",
     "SourceUnreadable",
 ]
 
@@ -51,6 +63,9 @@ _HTTP_FAILURES = (
     "timed out",
     "Failed to resolve",
 )
+# What `-rw_timeout` comes out as, in the words of musl and of glibc.
+_STALLS = (": I/O error", ": Input/output error")
+_REFUSALS = {"412": SourceChanged, "404": SourceGone, "403": SourceDenied, "429": SourceThrottled}
 _BLAMES = (
     (("moov atom not found", "partial file", "Truncating packet", "End of file"), "INPUT_TRUNCATED"),
     (("whitelist",), "INPUT_SUSPICIOUS"),
@@ -109,7 +124,7 @@ class FfprobeProber:
             ProbeTimeout: Not known within the time.
             ProbeTooLarge: More would have to be fetched than may be.
             ProbeCrashed: ffprobe failed in a way that says nothing of the file.
-            SourceUnreadable: Storage failed; `SourceChanged` and `SourceGone` say more.
+            SourceUnreadable: Storage failed; its subclasses say more.
         """
         source = HttpSource(url, if_match_etag=if_match_etag, timeout_seconds=timeout_seconds)
         head = source.read(0, SNIFF_BYTES)
@@ -122,7 +137,7 @@ class FfprobeProber:
             index = sketch_index(source.known, size_bytes=source.size_bytes)
         except NotFetched:
             return self._probe_ahead(run, source)
-        self.require_small(index)
+        self.require_readable(index)
         report = run.report(fragmented=index.is_fragmented)
         return judge(facts_from(report, fragmented=index.is_fragmented), limits=self.limits)
 
@@ -138,13 +153,16 @@ class FfprobeProber:
         read_index = {Signature.ISO_BMFF: read_key_frames, Signature.MATROSKA: read_cues}.get(signature)
         return read_index(source.read, size_bytes=source.size_bytes) if read_index is not None else None
 
-    def require_small(self, index: IndexSketch) -> None:
+    def require_readable(self, index: IndexSketch) -> None:
         """
-        Let an index pass that may be read whole.
+        Let an index pass that may be read whole, of tracks that anybody may read.
 
         Raises:
-            ProbeTooLarge: It may not.
+            MediaRejected: Somebody has encrypted them.
+            ProbeTooLarge: It may not be read whole.
         """
+        if index.is_encrypted:
+            raise MediaRejected(cause_code="INPUT_ENCRYPTED", detail="a track's sample entry is an encrypted one")
         if self.largest_index_bytes is not None and index.index_bytes > self.largest_index_bytes:
             raise ProbeTooLarge(f"an index of {index.index_bytes} bytes")
 
@@ -155,7 +173,7 @@ class FfprobeProber:
             ahead = pool.submit(run.report, should_stop=stop.is_set)
             try:
                 index = sketch_index(source.read, size_bytes=source.size_bytes)
-                self.require_small(index)
+                self.require_readable(index)
                 if not index.is_fragmented:
                     return judge(facts_from(ahead.result(), fragmented=False), limits=self.limits)
             finally:
@@ -197,15 +215,18 @@ class _Run:
 def _refuse_what_is_no_media(signature: Signature, head: bytes) -> None:
     if signature is Signature.PLAYLIST:
         raise MediaRejected(cause_code="INPUT_SUSPICIOUS", detail="the file is a playlist")
+    if signature is Signature.OTHER_MEDIA:
+        raise MediaRejected(cause_code="INPUT_UNSUPPORTED_CONTAINER", detail=f"first bytes {head[:16].hex()}")
     if signature is Signature.UNKNOWN:
         raise MediaRejected(cause_code="INPUT_NOT_VIDEO", detail=f"unknown first bytes {head[:8].hex()}")
 
 
 def _report_of(result: ProcessResult) -> dict[str, Any]:
     if any(sign in result.stderr for sign in _HTTP_FAILURES):
-        known = {"412": SourceChanged, "404": SourceGone}
-        kind = next((kind for status, kind in known.items() if status in result.stderr), SourceUnreadable)
+        kind = next((kind for status, kind in _REFUSALS.items() if status in result.stderr), SourceUnreadable)
         raise kind(result.stderr[-300:])
+    if any(sign in result.stderr for sign in _STALLS):
+        raise SourceStalled(result.stderr[-300:])
     if result.returncode < 0:
         raise ProbeCrashed(f"ffprobe died of signal {-result.returncode}")
     if "exceeds specified max pixel count" in result.stderr:

@@ -20,6 +20,18 @@ class SourceGone(SourceUnreadable):
     """The object is not there any more (404)."""
 
 
+class SourceDenied(SourceUnreadable):
+    """Storage refused the URL that was signed (401, 403)."""
+
+
+class SourceThrottled(SourceUnreadable):
+    """Storage wants fewer requests (429, or 503 "Slow Down")."""
+
+
+class SourceStalled(SourceUnreadable):
+    """Storage took the request, and the bytes do not come."""
+
+
 class NotFetched(Exception):
     """These bytes are not here yet."""
 
@@ -44,7 +56,7 @@ class HttpSource:
         Return up to `length` bytes: fewer at the object's end.
 
         Raises:
-            SourceUnreadable: Storage failed; `SourceChanged` and `SourceGone` say more.
+            SourceUnreadable: Storage failed; its subclasses say more.
         """
         if length > READ_AHEAD_BYTES:
             return self._fetch(offset, length)
@@ -79,12 +91,21 @@ class HttpSource:
                 body: bytes = answer.read(length)
                 return body
         except urllib.error.HTTPError as error:
-            raise source_error(error.code) from error
+            raise source_error(error.code, reason=error.reason) from error
+        except TimeoutError as error:
+            # While connecting it would have been a URLError.
+            raise SourceStalled(f"no byte for {self._timeout_seconds:g} s") from error
         except (OSError, http.client.HTTPException) as error:
             raise SourceUnreadable(str(error)) from error
 
 
-def source_error(status: int) -> SourceUnreadable:
-    """Return what a status that is no success means."""
-    known = {404: SourceGone, 412: SourceChanged}
-    return known.get(status, SourceUnreadable)(f"storage answered {status}")
+def source_error(status: int, *, reason: str = "") -> SourceUnreadable:
+    """
+    Return what a status that is no success means.
+
+    Source:
+        https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html (SlowDown is "503 Slow Down")
+    """
+    known = {401: SourceDenied, 403: SourceDenied, 404: SourceGone, 412: SourceChanged, 429: SourceThrottled}
+    kind = SourceThrottled if reason == "Slow Down" else known.get(status, SourceUnreadable)
+    return kind(f"storage answered {status} {reason}".rstrip())

@@ -20,6 +20,7 @@ class Signature(StrEnum):
     ASF = "asf"
     MPEG_TS = "mpegts"
     MPEG_PS = "mpeg"
+    OTHER_MEDIA = "other media"
     PLAYLIST = "playlist"
     UNKNOWN = "unknown"
 
@@ -32,7 +33,20 @@ _MAGIC = (
     (b"FLV\x01", Signature.FLV),
     (bytes.fromhex("3026b2758e66cf11"), Signature.ASF),
     (b"\x00\x00\x01\xba", Signature.MPEG_PS),
+    # Ogg, RealMedia, MXF, IVF, NUT, raw YUV, a TV recording of Windows; and sound in a file of its own.
+    (b"OggS", Signature.OTHER_MEDIA),
+    (b".RMF", Signature.OTHER_MEDIA),
+    (bytes.fromhex("060e2b34"), Signature.OTHER_MEDIA),
+    (b"DKIF", Signature.OTHER_MEDIA),
+    (b"nut/multimedia", Signature.OTHER_MEDIA),
+    (b"YUV4MPEG2", Signature.OTHER_MEDIA),
+    (bytes.fromhex("b7d80020"), Signature.OTHER_MEDIA),
+    (b"fLaC", Signature.OTHER_MEDIA),
 )
+# Sample entries of Common Encryption and of FairPlay.
+_ENCRYPTED_ENTRIES = {b"encv", b"enca", b"drmi", b"drms"}
+# A track's sample entries come before the tables that grow with its length.
+_TRACK_HEAD_BYTES = 2048
 
 
 def signature_of(head: bytes) -> Signature:
@@ -41,6 +55,8 @@ def signature_of(head: bytes) -> Signature:
         return Signature.PLAYLIST
     if head[4:8] in _ISO_BMFF_BOXES:
         return Signature.ISO_BMFF
+    if head.startswith(b"RIFF") and head[8:12] == b"WAVE":
+        return Signature.OTHER_MEDIA
     for start, signature in _MAGIC:
         if head.startswith(start):
             return signature
@@ -52,6 +68,7 @@ class IndexSketch:
     """Where reading an ISO base media file will lead: through fragments, or through an index of so many bytes."""
 
     is_fragmented: bool = False
+    is_encrypted: bool = False
     index_bytes: int = 0
 
 
@@ -75,25 +92,39 @@ def sketch_index(read: ReadRange, *, size_bytes: int, longest_walk: int = 64) ->
         if kind == b"moof":
             return IndexSketch(is_fragmented=True)
         if kind == b"moov" and offset + size <= size_bytes:
-            return IndexSketch(is_fragmented=b"mvex" in _child_kinds(read, offset, size), index_bytes=size)
+            return _sketch_movie(read, offset, size)
         if size < 8 or offset + size >= size_bytes:
             break
         offset += size
     return IndexSketch()
 
 
-def _child_kinds(read: ReadRange, offset: int, size: int) -> set[bytes]:
-    kinds: set[bytes] = set()
+def _sketch_movie(read: ReadRange, offset: int, size: int) -> IndexSketch:
+    is_fragmented = is_encrypted = False
     position = offset + 8
     for _ in range(64):
         if position + 8 > offset + size:
             break
         child_size, kind = struct.unpack(">I4s", read(position, 8).ljust(8, b"\0"))
-        kinds.add(kind)
+        is_fragmented = is_fragmented or kind == b"mvex"
+        if kind == b"trak":
+            head_bytes = min(child_size, offset + size - position, _TRACK_HEAD_BYTES)
+            is_encrypted = is_encrypted or _is_encrypted(read(position, head_bytes))
         if child_size < 8:
             break
         position += child_size
-    return kinds
+    return IndexSketch(is_fragmented=is_fragmented, is_encrypted=is_encrypted, index_bytes=size)
+
+
+def _is_encrypted(track_head: bytes) -> bool:
+    """
+    Tell whether a track's first sample entry is one that hides what its samples are.
+
+    Source:
+        ISO/IEC 14496-12, section 8.5.2 (stsd) and 8.12 (encrypted and restricted media).
+    """
+    at = track_head.find(b"stsd")
+    return at >= 0 and track_head[at + 16 : at + 20] in _ENCRYPTED_ENTRIES
 
 
 def _is_playlist(head: bytes) -> bool:

@@ -19,6 +19,7 @@ from .errors import (
     ObjectMissing,
     StorageDenied,
     StorageError,
+    StorageThrottled,
     StorageUnavailable,
     translated,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "S3Storage",
     "StorageDenied",
     "StorageError",
+    "StorageThrottled",
     "StorageUnavailable",
     "StoredPart",
     "checksum_header",
@@ -279,7 +281,7 @@ class S3Storage(MultipartOperations):
     def _client(self, endpoint_url: str | None) -> "S3Client":
         import boto3
 
-        return boto3.session.Session().client(
+        client = boto3.session.Session().client(
             "s3",
             region_name=self._region,
             endpoint_url=endpoint_url,
@@ -287,6 +289,8 @@ class S3Storage(MultipartOperations):
             aws_secret_access_key=self._secret_access_key,
             config=self._config,
         )
+        client.meta.events.register("after-call.s3", _name_slow_down)
+        return client
 
     def _page(self, prefix: str, token: str | None) -> "ListObjectsV2OutputTypeDef":
         if token is None:
@@ -329,6 +333,12 @@ class S3Storage(MultipartOperations):
             raise translated(refusal) if isinstance(refusal, ClientError) else StorageUnavailable(str(error)) from error
         except BotoCoreError as error:
             raise StorageUnavailable(str(error)) from error
+
+
+def _name_slow_down(http_response: Any, parsed: dict[str, Any], **_event: object) -> None:
+    """Read from the status line what a HEAD's answer, which has no body, says nowhere else: "503 Slow Down"."""
+    if http_response.status_code == 503 and getattr(http_response.raw, "reason", "") == "Slow Down":
+        parsed["Error"] = {**parsed.get("Error", {}), "Code": "SlowDown"}
 
 
 def _entries(page: "ListObjectsV2OutputTypeDef") -> Iterator[ObjectEntry]:

@@ -4,6 +4,8 @@ from botocore.exceptions import ClientError
 
 _MISSING_CODES = {"404", "NoSuchKey", "NotFound", "NoSuchLifecycleConfiguration"}
 _DENIED_CODES = {"401", "403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+# Of S3, of R2, and of gateways that answer in S3's words.
+_THROTTLED_CODES = {"SlowDown", "429", "TooManyRequests", "Throttling", "ThrottlingException", "RequestLimitExceeded"}
 _CHECKSUM_CODES = {"BadDigest", "XAmzContentChecksumMismatch"}
 
 
@@ -13,6 +15,10 @@ class StorageError(Exception):
 
 class StorageUnavailable(StorageError):
     """Storage did not answer, or answered that it cannot now. Safe to repeat."""
+
+
+class StorageThrottled(StorageUnavailable):
+    """Storage wants fewer requests. Safe to repeat, later."""
 
 
 class StorageDenied(StorageError):
@@ -42,4 +48,6 @@ def translated(error: ClientError) -> StorageError:
         return ChecksumMismatch(str(error))
     if code in _DENIED_CODES:
         return StorageDenied(str(error))
+    if code in _THROTTLED_CODES:
+        return StorageThrottled(str(error))
     return StorageUnavailable(str(error))

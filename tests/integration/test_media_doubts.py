@@ -9,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from libs.media.facts import MediaFacts, MediaLimits, MediaRejected
-from libs.media.ffprobe import FfprobeProber, ProbeCrashed, ProbeTimeout, ProbeTooLarge, SourceGone, SourceUnreadable
+from libs.media.ffprobe import (
+    FfprobeProber,
+    ProbeCrashed,
+    ProbeTimeout,
+    ProbeTooLarge,
+    SourceDenied,
+    SourceGone,
+    SourceStalled,
+    SourceThrottled,
+    SourceUnreadable,
+)
 from tests.support.canary import listening_canary
 from tests.support.media import clip, moving_picture, run_ffmpeg
 from tests.support.media_server import serving
@@ -36,16 +46,30 @@ def cause_against(body: bytes) -> str:
 class TestDoubts:
     """To an uploader: when we do not know, we do not say that it is your file."""
 
-    @pytest.mark.parametrize(("status", "kind"), [(404, SourceGone), (500, SourceUnreadable), (403, SourceUnreadable)])
-    def test_storage_that_refuses(self, status: int, kind: type[Exception]) -> None:
-        with serving(clip("tiny").read_bytes(), status=status) as media, pytest.raises(kind):
+    @pytest.mark.parametrize(
+        ("status", "reason", "kind"),
+        [
+            (404, None, SourceGone),
+            (403, None, SourceDenied),
+            (429, None, SourceThrottled),
+            (503, "Slow Down", SourceThrottled),
+            (503, None, SourceUnreadable),
+            (500, None, SourceUnreadable),
+        ],
+    )
+    def test_storage_that_refuses(self, status: int, reason: str | None, kind: type[Exception]) -> None:
+        with (
+            serving(clip("tiny").read_bytes(), status=status, reason=reason) as media,
+            pytest.raises(SourceUnreadable) as refusal,
+        ):
             prober_of().probe(url=media.url, timeout_seconds=TIMEOUT_SECONDS)
+        assert type(refusal.value) is kind
 
     def test_storage_that_accepts_and_says_nothing(self) -> None:
         started = time.monotonic()
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}/a"
-            with pytest.raises(SourceUnreadable):
+            with pytest.raises(SourceStalled):
                 prober_of().probe(url=url, timeout_seconds=0.5)
         assert time.monotonic() - started < 5
 
@@ -56,6 +80,7 @@ class TestDoubts:
             ("echo no json", ProbeCrashed),
             ("echo something unheard of >&2; exit 1", ProbeCrashed),
             ("echo 'Stream ends: Connection reset' >&2; exit 1", SourceUnreadable),
+            ("echo 'http://127.0.0.1/source.mp4: I/O error' >&2; exit 1", SourceStalled),
             ("exec sleep 60", ProbeTimeout),
         ],
     )

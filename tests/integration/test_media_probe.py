@@ -22,7 +22,7 @@ from libs.media.ffprobe import (
 )
 from libs.s3_client.client import S3Storage
 from tests.support.canary import Canary, listening_canary
-from tests.support.media import clip, cut
+from tests.support.media import clip, cut, encrypted
 
 Put = Callable[[bytes], str]
 PROBER = FfprobeProber(ffprobe_path=None, limits=MediaLimits())
@@ -103,6 +103,8 @@ class TestRefusal:
             (b"Monday: fractions\n" * 50, "INPUT_NOT_VIDEO"),
             (b"PK\x03\x04" + bytes(5000), "INPUT_NOT_VIDEO"),
             (b"<html><body>404</body></html>", "INPUT_NOT_VIDEO"),
+            (b"OggS" + bytes(5000), "INPUT_UNSUPPORTED_CONTAINER"),
+            (b"RIFF\x00\x10\x00\x00WAVEfmt " + bytes(5000), "INPUT_UNSUPPORTED_CONTAINER"),
             (bytes(5000), "INPUT_NOT_VIDEO"),
             (b"\x00", "INPUT_NOT_VIDEO"),
             (b"\x00\x00\x00\x18ftypisom" + bytes(12), "INPUT_TRUNCATED"),
@@ -114,6 +116,11 @@ class TestRefusal:
 
     def test_a_file_that_lost_its_index_is_truncated(self, put: Put) -> None:
         assert cause_of(put(cut(clip("small"), share=0.6))) == "INPUT_TRUNCATED"
+
+    @pytest.mark.parametrize("place", ["start", "end"])
+    def test_a_file_that_only_its_owner_can_read_is_called_encrypted(self, put: Put, place: str) -> None:
+        """ffprobe shows such a track as it was before; an encode of it is noise."""
+        assert cause_of(put(encrypted(index_first=place == "start"))) == "INPUT_ENCRYPTED"
 
     @pytest.mark.parametrize(
         ("name", "cause"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from libs.media.ffmpeg import Ffmpeg
+from libs.media.ffmpeg import Ffmpeg, source_cause
 from libs.media.process import ProcessLimits, ProcessStalled, Watch, run_process
 from tests.support.media import clip
 from tests.support.media_server import serving
@@ -42,6 +42,19 @@ def test_an_encode_whose_source_stops_coming_is_ended_as_stalled(tmp_path: Path)
     assert time.monotonic() - started < 15
     assert max(reached) > 1
     assert len(reached) > len(set(reached)), "it said the same again, or this test means nothing"
+
+
+def test_a_source_that_stops_coming_is_not_a_file_that_was_cut(tmp_path: Path) -> None:
+    """ffmpeg waits no longer than `-rw_timeout`, calls the rest a partial file, and ends well."""
+    body = clip("moov_first").read_bytes()
+    with serving(body, hangs_at=len(body) // 2) as media:
+        result = Ffmpeg().run(
+            ["-rw_timeout", "300000", "-seekable", "0", "-i", media.url, "-f", "null", "-"],
+            watch=Watch(deadline_seconds=60, stall_seconds=30),
+            cwd=tmp_path,
+        )
+    assert "partial file" in result.stderr
+    assert source_cause(result.stderr) == "SOURCE_STALLED"
 
 
 def test_an_encode_that_is_slow_but_moves_is_left_alone(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from django.core.management import call_command
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
-from libs.s3_client.client import ObjectMissing, S3Storage, StorageDenied, StorageUnavailable
+from libs.s3_client.client import ObjectMissing, S3Storage, StorageDenied, StorageThrottled, StorageUnavailable
+from tests.support.media_server import serving
 from tests.support.waiting import wait_until
 
 BODY = b"0123456789"
@@ -242,6 +243,18 @@ class TestFailure:
     ) -> None:
         with pytest.raises(StorageDenied):
             CALLS[call](client_of(str(settings.S3_ENDPOINT_URL), secret_access_key="wrong" * 8), path)
+
+
+def test_a_store_that_wants_fewer_requests_says_so_even_without_a_body() -> None:
+    """S3 answers a HEAD with "503 Slow Down" and nothing else; any other 503 is a store that is away."""
+    for status, reason, kind in (
+        (503, "Slow Down", StorageThrottled),
+        (429, None, StorageThrottled),
+        (503, None, StorageUnavailable),
+    ):
+        with serving(b"", status=status, reason=reason) as media, pytest.raises(StorageUnavailable) as refusal:
+            client_of(media.url.rpartition("/")[0]).head("a.mp4")
+        assert type(refusal.value) is kind
 
 
 def test_storage_that_comes_back_is_used_again_and_has_everything(s3_engine: EngineRunner, storage: S3Storage) -> None:

@@ -28,7 +28,7 @@ from libs.media.ffmpeg import EncodeFailed
 from libs.media.ffprobe import SourceChanged, SourceGone
 from libs.media.process import ProcessAborted
 from libs.queue.client import ReceivedMessage, SQSQueueClient
-from libs.s3_client.client import StorageUnavailable
+from libs.s3_client.client import StorageDenied, StorageThrottled, StorageUnavailable
 from tests.support.attempts import processor_of
 from tests.support.media import clip
 from tests.support.videos import Pipeline, all_rows, messages_of, output_of
@@ -204,7 +204,11 @@ class TestEnds:
         [
             (EncodeFailed(cause_code="ENCODER_CRASH", detail="x", is_files_fault=False), "ENCODER_CRASH"),
             (StorageUnavailable("away"), "OUTPUT_UPLOAD_FAILED"),
+            (StorageDenied("403"), "STORAGE_DENIED"),
+            (StorageThrottled("SlowDown"), "STORAGE_THROTTLED"),
             (OSError(28, "No space left on device"), "WORKER_DISK_FULL"),
+            (OSError(11, "Resource temporarily unavailable"), "WORKER_OVERLOADED"),
+            (FileNotFoundError(2, "ffmpeg was not found"), "WORKER_FAULTY"),
         ],
     )
     def test_what_is_our_fault_is_tried_again_with_a_message_of_its_own(
@@ -225,6 +229,18 @@ class TestEnds:
         assert (job.state, job.cause_code, job.failure_count) == ("RETRY_WAIT", cause, 1)
         assert len(messages_of(job)) == before + 1
         assert queue.left() == (0, 0)
+
+    def test_a_bug_of_ours_is_named_at_once_and_raised_to_the_loop(
+        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor
+    ) -> None:
+        video = uploaded(pipeline, queue)
+        processor.act = raising(KeyError("codec"))
+
+        with pytest.raises(KeyError):
+            consume(handler, queue)
+        job = pipeline.job_of(video)
+        assert (job.state, job.cause_code, job.cause_detail) == ("RETRY_WAIT", "INTERNAL_BUG", "KeyError('codec')")
+        assert queue.left() == (0, 1)
 
     def test_a_shutdown_hands_the_job_back_and_shows_the_message_again(
         self,

@@ -268,6 +268,16 @@ def clip(name: str) -> Path:
     return path
 
 
+@cache
+def encrypted(*, index_first: bool = False) -> bytes:
+    """Return a clip under Common Encryption, as a shop sells it."""
+    path = clip_folder() / f"encrypted-{index_first}.mp4"
+    key = ("-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb", "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8")
+    flags = ("-movflags", "+faststart") if index_first else ()
+    run_ffmpeg("-i", str(clip("small")), "-c", "copy", "-encryption_scheme", "cenc-aes-ctr", *key, *flags, str(path))
+    return path.read_bytes()
+
+
 def cut(path: Path, *, share: float) -> bytes:
     """Return the first part of a file, as an upload that stopped half-way would have left it."""
     body = path.read_bytes()

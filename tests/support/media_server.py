@@ -19,11 +19,13 @@ class MediaServer:
 
     Args:
         status: Answered instead of the object, unless it is 0.
+        reason: Of the status; the usual one when omitted.
         hangs_at: After so many bytes of an answer no more come.
     """
 
     body: bytes
     status: int = 0
+    reason: str | None = None
     hangs_at: int | None = None
     url: str = ""
     bytes_sent: int = 0
@@ -33,9 +35,11 @@ class MediaServer:
 
 
 @contextmanager
-def serving(body: bytes, *, status: int = 0, hangs_at: int | None = None) -> Iterator[MediaServer]:
+def serving(
+    body: bytes, *, status: int = 0, reason: str | None = None, hangs_at: int | None = None
+) -> Iterator[MediaServer]:
     """Serve on a free local port until the end of the block."""
-    media = MediaServer(body=body, status=status, hangs_at=hangs_at)
+    media = MediaServer(body=body, status=status, reason=reason, hangs_at=hangs_at)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"media": media}))
     server.daemon_threads = True
     media.url = f"http://127.0.0.1:{server.server_port}/source.mp4?X-Amz-Signature=c0ffee"
@@ -61,8 +65,11 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._serve(wanted)
 
+    def do_HEAD(self) -> None:
+        self._refuse(self.media.status)
+
     def _refuse(self, status: int) -> None:
-        self.send_response(status)
+        self.send_response(status, self.media.reason)
         self.send_header("Content-Length", "0")
         self.end_headers()
 

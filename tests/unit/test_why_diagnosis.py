@@ -178,6 +178,13 @@ CASES: list[Case] = [
         NextStep.OPERATOR_LOOKS,
     ),
     (
+        "storage wants fewer requests",
+        pending(storage=StorageAnswer.THROTTLED),
+        Cause.STORAGE_THROTTLED,
+        "storage",
+        NextStep.RECONCILER_COMPLETES,
+    ),
+    (
         "storage refuses us",
         pending(storage=StorageAnswer.DENIED),
         Cause.STORAGE_DENIED,
@@ -333,7 +340,8 @@ def test_a_retry_says_what_went_wrong_and_when_it_starts(cause: Cause) -> None:
 def test_a_final_failure_keeps_its_cause_and_offers_what_can_help(state: JobState, cause: Cause) -> None:
     answer = diagnose(replace(QUEUED, job=replace(JOB, state=state, cause_code=cause, failure_count=1)))
     assert (answer.cause, answer.verdict) == (cause, Verdict.FAILED)
-    helps = NextStep.NEW_UPLOAD if CAUSES[cause].fault is Fault.YOURS else NextStep.PRESS_RETRY
+    needs_the_file = CAUSES[cause].fault is Fault.YOURS or cause is Cause.SOURCE_GONE
+    helps = NextStep.NEW_UPLOAD if needs_the_file else NextStep.PRESS_RETRY
     assert answer.next_step is helps
 
 

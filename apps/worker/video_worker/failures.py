@@ -1,12 +1,22 @@
 """What can go wrong with an attempt or a chunk, and whose fault it is."""
 
+import errno
 from dataclasses import dataclass
 
 from libs.media.facts import MediaRejected
 from libs.media.ffmpeg import EncodeFailed
-from libs.media.ffprobe import ProbeCrashed, ProbeTimeout, SourceChanged, SourceGone, SourceUnreadable
+from libs.media.ffprobe import (
+    ProbeCrashed,
+    ProbeTimeout,
+    SourceChanged,
+    SourceDenied,
+    SourceGone,
+    SourceStalled,
+    SourceThrottled,
+    SourceUnreadable,
+)
 from libs.media.process import ProcessDeadlinePassed, ProcessOutgrown, ProcessStalled
-from libs.s3_client.client import StorageError
+from libs.s3_client.client import StorageDenied, StorageError, StorageThrottled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +46,27 @@ _CAUSE_OF: tuple[tuple[type[Exception], str, bool], ...] = (
     (ProbeCrashed, "ENCODER_CRASH", False),
     (SourceChanged, "UPLOAD_OVERWRITTEN", True),
     (SourceGone, "SOURCE_GONE", True),
+    (SourceStalled, "SOURCE_STALLED", False),
+    (SourceThrottled, "STORAGE_THROTTLED", False),
+    (SourceDenied, "STORAGE_DENIED", False),
     (SourceUnreadable, "STORAGE_UNAVAILABLE", False),
+    (StorageThrottled, "STORAGE_THROTTLED", False),
+    (StorageDenied, "STORAGE_DENIED", False),
     (StorageError, "OUTPUT_UPLOAD_FAILED", False),
     (ProcessStalled, "ENCODER_STALLED", False),
     (ProcessOutgrown, "ENCODER_OOM", False),
     (ProcessDeadlinePassed, "ENCODE_DEADLINE", False),
-    (OSError, "WORKER_DISK_FULL", False),
 )
+_HOST_CAUSES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "WORKER_DISK_FULL"),
+    # No more processes, memory or open files.
+    **dict.fromkeys((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE), "WORKER_OVERLOADED"),
+}
+
+
+def bug_of(error: Exception) -> Failure:
+    """Return the failure of an attempt that ended in a way that nobody has foreseen."""
+    return Failure(cause_code="INTERNAL_BUG", detail=repr(error)[:1000], is_final=False)
 
 
 def failure_of(error: Exception) -> Failure:
@@ -51,5 +75,8 @@ def failure_of(error: Exception) -> Failure:
         return Failure(cause_code=error.cause_code, detail=error.detail, is_final=True)
     if isinstance(error, EncodeFailed):
         return Failure(cause_code=error.cause_code, detail=error.detail, is_final=error.is_files_fault)
-    cause_code, is_final = next((code, final) for kind, code, final in _CAUSE_OF if isinstance(error, kind))
+    if isinstance(error, OSError):
+        cause_code, is_final = _HOST_CAUSES.get(error.errno or 0, "WORKER_FAULTY"), False
+    else:
+        cause_code, is_final = next((code, final) for kind, code, final in _CAUSE_OF if isinstance(error, kind))
     return Failure(cause_code=cause_code, detail=str(error)[:1000], is_final=is_final)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 import structlog
+from django.db import DatabaseError
 
 from apps.support.video.domain.contracts import (
     ClaimedJob,
@@ -26,7 +27,7 @@ from libs.media.process import ProcessAborted
 from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMessage
 
 from .database import persistently
-from .failures import ATTEMPT_FAILURES, Failure, failure_of
+from .failures import ATTEMPT_FAILURES, Failure, bug_of, failure_of
 from .lease import LeaseKeeper, ProgressReporter
 from .table_ledger import TableLedger
 from .video.ledger import ChunkLedger
@@ -170,8 +171,13 @@ class MessageHandler:
                 except ProcessAborted as error:
                     return self._stopped(claim, lease, error)
                 except ATTEMPT_FAILURES as error:
-                    failure = failure_of(error)
-                    return self._settle_failure(claim, failure)
+                    return self._settle_failure(claim, failure_of(error))
+                except (LeaseLost, DatabaseError):
+                    raise
+                except Exception as error:
+                    # A bug of ours has its name in the table at once, not that of a lost worker minutes later.
+                    self._settle_failure(claim, bug_of(error))
+                    raise
                 if lease.lost.is_set():
                     raise LeaseLost(str(claim.job_id))
                 persistently(lambda: transcode.publish_job(claim=claim, output=output, clock=self.clock))

@@ -65,6 +65,10 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
         "ko": Text("저장소가 잠시 응답하지 않습니다.", "자동으로 다시 시도합니다."),
         "en": Text("Storage is not answering for the moment.", "It is tried again by itself."),
     },
+    Cause.STORAGE_THROTTLED: {
+        "ko": Text("저장소에 요청이 몰려 잠시 기다립니다.", "자동으로 다시 시도합니다."),
+        "en": Text("Storage is busy and asks us to wait a little.", "It is tried again by itself."),
+    },
     Cause.STORAGE_DENIED: {
         "ko": Text(
             "저희 쪽 설정 문제로 저장소를 읽지 못합니다.", "관리자에게 알려 주세요. 올린 파일은 그대로 있습니다."
@@ -143,6 +147,10 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
     Cause.WORKER_OVERLOADED: {
         "ko": Text("인코딩 장비가 너무 바쁩니다.", "자동으로 다시 시도합니다."),
         "en": Text("The encoder is overloaded.", "It is tried again by itself."),
+    },
+    Cause.WORKER_FAULTY: {
+        "ko": Text("인코딩 장비에 문제가 있습니다.", "자동으로 다시 시도합니다."),
+        "en": Text("Something is wrong with the encoder.", "It is tried again by itself."),
     },
     Cause.POISON_WORKER_CRASH: {
         "ko": Text("이 파일을 처리하다가 장비가 여러 번 멈췄습니다.", "관리자가 확인해야 합니다."),
@@ -236,10 +244,6 @@ CAUSE_TEXTS: Mapping[Cause, Mapping[str, Text]] = {
         "ko": Text("영상이 허용된 길이보다 깁니다.", "나누어서 올려 주세요."),
         "en": Text("The video is longer than allowed.", "Split it and upload the parts."),
     },
-    Cause.INPUT_TOO_LARGE: {
-        "ko": Text("파일이 허용된 크기보다 큽니다.", "더 작은 파일을 올려 주세요."),
-        "en": Text("The file is larger than allowed.", "Upload a smaller file."),
-    },
     Cause.INPUT_TOO_MANY_PIXELS: {
         "ko": Text("화면 크기가 너무 큽니다.", "4K 이하로 변환해서 다시 올려 주세요."),
         "en": Text("The picture is too large.", "Convert it to 4K or smaller and upload it again."),
@@ -328,6 +332,10 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
         "ko": "저장소가 시간 안에 응답하지 않았습니다. 엔드포인트와 사업자 상태를 확인하세요.",
         "en": "Storage did not answer in time; check the endpoint and the vendor's status.",
     },
+    Cause.STORAGE_THROTTLED: {
+        "ko": "저장소가 요청을 줄이라고 합니다(429, 503 SlowDown). 오래가면 동시 작업 수나 사업자 한도를 조정하세요.",
+        "en": "Storage wants fewer requests (429, 503 SlowDown); if it stays, run less at a time or raise the limit.",
+    },
     Cause.STORAGE_DENIED: {
         "ko": "저장소가 자격 증명을 거부했습니다(403). S3_ACCESS_KEY_ID와 버킷 정책을 확인하세요.",
         "en": "Storage refused our credentials (403); check S3_ACCESS_KEY_ID and the bucket policy.",
@@ -385,8 +393,12 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
         "en": "The worker's disk is full; clear or enlarge its work folder.",
     },
     Cause.WORKER_OVERLOADED: {
-        "ko": "작업자가 과부하입니다. 동시 작업 수를 줄이세요.",
-        "en": "The worker is overloaded; lower what runs beside it.",
+        "ko": "작업자 호스트에 프로세스, 메모리, 열린 파일의 여유가 없습니다. 동시 작업 수를 줄이세요.",
+        "en": "The worker's host has no process, memory or open file to spare; lower what runs beside it.",
+    },
+    Cause.WORKER_FAULTY: {
+        "ko": "작업자 호스트의 오류입니다(프로그램 없음, 읽기 전용이나 고장 난 디스크). cause_detail을 보세요.",
+        "en": "The worker's host failed it: a program is missing, a disk is read-only or broken; see cause_detail.",
     },
     Cause.POISON_WORKER_CRASH: {
         "ko": "이 원본에서 작업자가 세 번 이상 죽었습니다. 원본을 격리해 살펴보세요.",
@@ -437,8 +449,8 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
         "en": "Rows of the tables contradict each other; see V01 and V05.",
     },
     Cause.INTERNAL_BUG: {
-        "ko": "목록에 없는 원인입니다. 요청 번호와 타임라인으로 신고하세요.",
-        "en": "A cause that the catalogue does not list; report it with the timeline.",
+        "ko": "예상하지 못한 오류이거나 목록에 없는 원인입니다. cause_detail과 타임라인으로 신고하세요.",
+        "en": "An error that nobody foresaw, or a cause that is not listed; report cause_detail and the timeline.",
     },
     Cause.INPUT_NOT_VIDEO: _THE_FILE,
     Cause.INPUT_UNSUPPORTED_CONTAINER: _THE_FILE,
@@ -449,7 +461,6 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
     Cause.INPUT_TRUNCATED: _THE_FILE,
     Cause.INPUT_TOO_SHORT: _THE_FILE,
     Cause.INPUT_TOO_LONG: _THE_FILE,
-    Cause.INPUT_TOO_LARGE: _THE_FILE,
     Cause.INPUT_TOO_MANY_PIXELS: _THE_FILE,
     Cause.INPUT_TOO_MANY_STREAMS: _THE_FILE,
     Cause.INPUT_TOO_MANY_FRAMES: _THE_FILE,

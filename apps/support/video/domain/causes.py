@@ -55,6 +55,7 @@ class Cause(StrEnum):
     UPLOAD_OVERWRITTEN = "UPLOAD_OVERWRITTEN"
     # Storage.
     STORAGE_UNAVAILABLE = "STORAGE_UNAVAILABLE"
+    STORAGE_THROTTLED = "STORAGE_THROTTLED"
     STORAGE_DENIED = "STORAGE_DENIED"
     SOURCE_GONE = "SOURCE_GONE"
     SOURCE_STALLED = "SOURCE_STALLED"
@@ -72,6 +73,7 @@ class Cause(StrEnum):
     WORKER_SHUTDOWN = "WORKER_SHUTDOWN"
     WORKER_DISK_FULL = "WORKER_DISK_FULL"
     WORKER_OVERLOADED = "WORKER_OVERLOADED"
+    WORKER_FAULTY = "WORKER_FAULTY"
     POISON_WORKER_CRASH = "POISON_WORKER_CRASH"
     CANCELLED = "CANCELLED"
     # The file.
@@ -84,7 +86,6 @@ class Cause(StrEnum):
     INPUT_TRUNCATED = "INPUT_TRUNCATED"
     INPUT_TOO_SHORT = "INPUT_TOO_SHORT"
     INPUT_TOO_LONG = "INPUT_TOO_LONG"
-    INPUT_TOO_LARGE = "INPUT_TOO_LARGE"
     INPUT_TOO_MANY_PIXELS = "INPUT_TOO_MANY_PIXELS"
     INPUT_TOO_MANY_STREAMS = "INPUT_TOO_MANY_STREAMS"
     INPUT_TOO_MANY_FRAMES = "INPUT_TOO_MANY_FRAMES"
@@ -140,6 +141,7 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.UPLOAD_CHECKSUM_MISMATCH: _your_file(Verdict.STUCK),
         Cause.UPLOAD_OVERWRITTEN: _your_file(),
         Cause.STORAGE_UNAVAILABLE: CauseEntry(Verdict.DEGRADED, Fault.OURS, Acts.VENDOR),
+        Cause.STORAGE_THROTTLED: _goes_on(Verdict.DEGRADED, Fault.OURS),
         Cause.STORAGE_DENIED: _ours(Verdict.STUCK),
         Cause.SOURCE_GONE: _ours(Verdict.FAILED),
         Cause.SOURCE_STALLED: _goes_on(Verdict.DEGRADED, Fault.OURS),
@@ -155,6 +157,7 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.WORKER_SHUTDOWN: _goes_on(Verdict.WAITING, Fault.OURS),
         Cause.WORKER_DISK_FULL: _ours(Verdict.DEGRADED),
         Cause.WORKER_OVERLOADED: _ours(Verdict.DEGRADED),
+        Cause.WORKER_FAULTY: _ours(Verdict.DEGRADED),
         Cause.POISON_WORKER_CRASH: _ours(Verdict.FAILED),
         Cause.CANCELLED: _your_file(),
         Cause.INPUT_NOT_VIDEO: _your_file(),
@@ -166,7 +169,6 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.INPUT_TRUNCATED: _your_file(),
         Cause.INPUT_TOO_SHORT: _your_file(),
         Cause.INPUT_TOO_LONG: _your_file(),
-        Cause.INPUT_TOO_LARGE: _your_file(),
         Cause.INPUT_TOO_MANY_PIXELS: _your_file(),
         Cause.INPUT_TOO_MANY_STREAMS: _your_file(),
         Cause.INPUT_TOO_MANY_FRAMES: _your_file(),
@@ -181,7 +183,7 @@ CAUSES: Mapping[Cause, CauseEntry] = MappingProxyType(
         Cause.OUTPUT_UPLOAD_FAILED: CauseEntry(Verdict.DEGRADED, Fault.OURS, Acts.VENDOR),
         Cause.PLAYBACK_OBJECT_MISSING: _ours(Verdict.DEGRADED),
         Cause.STATE_DRIFT: _ours(Verdict.STUCK),
-        Cause.INTERNAL_BUG: _ours(Verdict.FAILED),
+        Cause.INTERNAL_BUG: _ours(Verdict.DEGRADED),
     }
 )
 

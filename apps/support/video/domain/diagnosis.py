@@ -42,6 +42,7 @@ class StorageAnswer(StrEnum):
     MISSING = "missing"
     PRESENT = "present"
     UNAVAILABLE = "unavailable"
+    THROTTLED = "throttled"
     DENIED = "denied"
 
 
@@ -167,11 +168,11 @@ def _of_published(seen: Situation) -> Diagnosis:
 def _of_upload(seen: Situation) -> Diagnosis:
     upload = seen.upload
     cause = _upload_cause(upload, now=seen.now)
-    if cause is Cause.UPLOAD_COMPLETE_NOT_CALLED:
+    if cause in {Cause.UPLOAD_COMPLETE_NOT_CALLED, Cause.STORAGE_THROTTLED}:
         return _conclude(
             seen,
             cause,
-            holder="reconciler",
+            holder="reconciler" if cause is Cause.UPLOAD_COMPLETE_NOT_CALLED else "storage",
             next_step=NextStep.RECONCILER_COMPLETES,
             at=max(seen.now, upload.next_check_at or seen.now),
         )
@@ -182,11 +183,16 @@ def _of_upload(seen: Situation) -> Diagnosis:
     return _conclude(seen, cause, holder="storage", next_step=NextStep.OPERATOR_LOOKS)
 
 
+_REFUSING_STORAGE = {
+    StorageAnswer.DENIED: Cause.STORAGE_DENIED,
+    StorageAnswer.THROTTLED: Cause.STORAGE_THROTTLED,
+    StorageAnswer.UNAVAILABLE: Cause.STORAGE_UNAVAILABLE,
+}
+
+
 def _upload_cause(upload: UploadSeen, *, now: datetime) -> Cause:
-    if upload.storage is StorageAnswer.DENIED:
-        return Cause.STORAGE_DENIED
-    if upload.storage is StorageAnswer.UNAVAILABLE:
-        return Cause.STORAGE_UNAVAILABLE
+    if upload.storage in _REFUSING_STORAGE:
+        return _REFUSING_STORAGE[upload.storage]
     if upload.storage is StorageAnswer.PRESENT:
         return _stored_cause(upload)
     if upload.state is UploadState.EXPIRED or upload.deadline_at <= now:
@@ -329,11 +335,14 @@ def _of_running(seen: Situation, job: JobSeen) -> Diagnosis:
     )
 
 
+# Where output is missing for good, the source is too.
+_WITHOUT_SOURCE = frozenset({Cause.SOURCE_GONE, Cause.PLAYBACK_OBJECT_MISSING})
+
+
 def _of_failure(seen: Situation, cause: Cause) -> Diagnosis:
     """Conclude a failure that is final until somebody acts."""
     is_worth_it = CAUSES[cause].fault is not Fault.YOURS or cause is Cause.CANCELLED
-    # Where output is missing for good, the source is too.
-    is_worth_it = is_worth_it and cause is not Cause.PLAYBACK_OBJECT_MISSING
+    is_worth_it = is_worth_it and cause not in _WITHOUT_SOURCE
     retryable = seen.upload.state is UploadState.ACCEPTED and is_worth_it
     return _conclude(
         seen,

@@ -12,7 +12,7 @@ from apps.support.outbox.models import OutboxMessage
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
 from libs.queue.client import QueueDepth, QueueUnavailable
-from libs.s3_client.client import ObjectMissing, StorageDenied, StorageError, StorageUnavailable
+from libs.s3_client.client import ObjectMissing, StorageDenied, StorageError, StorageThrottled, StorageUnavailable
 
 from ..domain.diagnosis import (
     Diagnosis,
@@ -132,6 +132,8 @@ def _look_into_storage(video: Video, *, storage: ObjectStorage) -> _StorageSeen:
         return _look_at_parts(upload, storage=storage)
     except StorageDenied:
         return _StorageSeen(answer=StorageAnswer.DENIED)
+    except StorageThrottled:
+        return _StorageSeen(answer=StorageAnswer.THROTTLED)
     except StorageUnavailable:
         return _StorageSeen(answer=StorageAnswer.UNAVAILABLE)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from apps.support.video.domain.chunks import TrackPart
 from libs.media.facts import MediaFacts
-from libs.media.ffmpeg import EncodeFailed, source_failed
+from libs.media.ffmpeg import EncodeFailed, source_cause
 
 from .planner import EncodePlan
 
@@ -28,7 +28,7 @@ def validate_package(tracks: Tracks, *, plan: EncodePlan, facts: MediaFacts, std
         stderr: What the encoders said, to tell a cut source from a cut connection.
 
     Raises:
-        EncodeFailed: OUTPUT_VERIFY_FAILED or STORAGE_UNAVAILABLE when it is ours, INPUT_TRUNCATED or
+        EncodeFailed: OUTPUT_VERIFY_FAILED or one of `SOURCE_CAUSES` when it is ours, INPUT_TRUNCATED or
             INPUT_MALFORMED when it is the file.
     """
     pictures = {rendition.name: tracks.get(rendition.name, ()) for rendition in plan.renditions}
@@ -60,9 +60,8 @@ def _check_against_source(picture_seconds: float, longest_seconds: float, *, fac
 
 
 def _shortfall(detail: str, *, stderr: str) -> EncodeFailed:
-    if source_failed(stderr):
-        said = f"{detail}: {stderr[-300:]}"
-        return EncodeFailed(cause_code="STORAGE_UNAVAILABLE", detail=said, is_files_fault=False)
+    if (cause_code := source_cause(stderr)) is not None:
+        return EncodeFailed(cause_code=cause_code, detail=f"{detail}: {stderr[-300:]}", is_files_fault=False)
     return EncodeFailed(cause_code="INPUT_TRUNCATED", detail=detail, is_files_fault=True)
 
 

@@ -15,6 +15,25 @@ This page is printed by `manage.py video causes --markdown`; a test holds that i
 Severity is the usual one; a cause that has ended a job for good reads `failed`. "Acts" is who has to do something.
 
 """
+# Refusals of a call are answered by that call: there is no video yet, or nothing has become of it.
+PAGE_TAIL = """
+## Codes that are no causes
+
+What other catalogues list and `why` never answers, and where it is said instead.
+
+| code | said by | because |
+|---|---|---|
+| `UPLOAD_NOT_FOUND` | `UPLOAD_WAITING`, `UPLOAD_ABANDONED`; to `upload/complete/`, `source_not_found_or_empty` \
+| whether it can still come depends on the deadline |
+| `UPLOAD_QUOTA_EXCEEDED` | `quota_exceeded`, to `upload/init/` | a refused upload has no video to ask about |
+| `INPUT_TOO_LARGE` | `size_not_allowed`, to `upload/init/` | the signed URL takes exactly the size that was announced |
+| `TENANT_RATE_LIMITED` | `QUEUE_TENANT_CAPPED` | a tenant's requests are not limited, only what it encodes at a time |
+| `TENANT_SUSPENDED` | `permission_denied`, `invalid_api_key` | nobody of a closed tenant can ask; its line goes on |
+| `PUBLISH_FENCED` | `lease_lost` in the worker's `attempt_finished` line \
+| the video is where the newer attempt has brought it |
+| `PLAYBACK_TOKEN_EXPIRED` | `playback_token_invalid`, to the player, which gets a new one \
+| the viewer's right has ended, the video is whole |
+"""
 
 
 def causes(options: Namespace) -> Answer:
@@ -32,7 +51,7 @@ def causes(options: Namespace) -> Answer:
 
 def reference_page() -> str:
     """Return the reference page as Markdown."""
-    return PAGE_HEAD + "\n".join(_section(cause) for cause in Cause)
+    return PAGE_HEAD + "\n".join(_section(cause) for cause in Cause) + PAGE_TAIL
 
 
 def _section(cause: Cause) -> str:
