@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 import psutil
 import pytest
@@ -18,28 +17,19 @@ import pytest
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import Video
-from apps.worker.video_worker.handle import MessageHandler
 from libs.clock import SystemClock
-from libs.queue.client import ReceivedMessage
 from tests.support import hostile
 from tests.support.attempts import processor_of
 from tests.support.canary import listening_canary
 from tests.support.media import clip, cut, flipped
 from tests.support.videos import Pipeline
-from tests.support.workers import make_queue, upload
+from tests.support.workers import attempt, upload
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LONGEST_SECONDS = 20
 MOST_MEMORY_BYTES = 300 * 1024**2
 MOST_DISK_BYTES = 20 * 1024**2
-
-
-class NoHelp:
-    """Nobody else's chunks are done here."""
-
-    def help_out(self) -> int:
-        return 0
 
 
 @dataclass
@@ -90,26 +80,12 @@ def _size_of(path: Path) -> int:
         return 0
 
 
-def attempt(source: Path, *, folder: Path) -> tuple[Video, Cost]:
+def attempt_of(source: Path, *, folder: Path) -> tuple[Video, Cost]:
     """Upload a file that nobody has looked at yet, let a worker have it, and return what became of it."""
     pipeline = Pipeline(clock=SystemClock())
     video = upload(pipeline, source)
-    handler = MessageHandler(
-        queue=wiring.job_queue(),
-        queue_name=make_queue(f"worker-{uuid4()}"),
-        processor=processor_of(wiring.storage()),
-        helper=NoHelp(),
-        worker_id="worker-a",
-        lease_seconds=30,
-        handover_seconds=3600.0,
-        work_folder=folder,
-        stopping=threading.Event(),
-    )
-    message = ReceivedMessage(
-        message_id="1", body=pipeline.message(video).to_json(), receipt_handle="none", receive_count=1
-    )
     with measured(folder) as cost:
-        handler.handle(message)
+        attempt(pipeline, video, processor=processor_of(wiring.storage()), folder=folder)
     return pipeline.fresh(video), cost
 
 
@@ -154,7 +130,7 @@ def test_it_fails_with_its_reason_soon_and_asks_nobody(
     with listening_canary() as canary:
         source = tmp_path / "lecture.mp4"
         source.write_bytes(make(canary.url))
-        video, cost = attempt(source, folder=work)
+        video, cost = attempt_of(source, folder=work)
     assert canary.requests == []
     assert video.status == "FAILED"
     assert video.failure_code in causes
@@ -172,7 +148,7 @@ def test_what_can_be_played_all_the_same_is_played_and_asks_nobody(
     with listening_canary() as canary:
         source = tmp_path / "lecture.mp4"
         source.write_bytes(PLAYABLE[name](canary.url))
-        video, cost = attempt(source, folder=work)
+        video, cost = attempt_of(source, folder=work)
     assert canary.requests == []
     assert video.status == "READY", video.failure_code
     assert video.duration_seconds is not None
@@ -190,7 +166,7 @@ def test_whatever_bit_is_flipped_it_ends_for_good(
     work.mkdir()
     source = tmp_path / "lecture.mp4"
     source.write_bytes(flipped(clip("moov_first"), every_bytes=1500 + 997 * seed, after_bytes=40 + 61 * seed))
-    video, cost = attempt(source, folder=work)
+    video, cost = attempt_of(source, folder=work)
     assert video.status in {"READY", "FAILED"}, video.failure_code
     assert video.status == "READY" or video.failure_code.startswith("INPUT_")
     assert_cheap(cost)

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from django.db import connection
 from apps.support.outbox.models import OutboxMessage
 from apps.support.video import wiring
 from apps.support.video.models import TranscodeChunk, Video, WorkerBeat
+from apps.worker.video_worker.handle import MessageHandler, Outcome, Processor
+from libs.queue.client import ReceivedMessage
 from tests.support.videos import Pipeline
 from tests.support.waiting import wait_until
 
@@ -91,13 +94,48 @@ class Workers:
 
 def upload(pipeline: Pipeline, source: Path) -> Video:
     """Store a source and accept it as an upload, as the api would."""
+    return upload_body(pipeline, source.read_bytes())
+
+
+def upload_body(pipeline: Pipeline, body: bytes) -> Video:
+    """Do the same with what is not in a file."""
     storage = wiring.storage()
-    body = source.read_bytes()
     video = pipeline.pending(size_bytes=len(body))
     storage.write_bytes(pipeline.upload_of(video).file_key, body, content_type="video/mp4")
     pipeline.storage = storage  # type: ignore[assignment]
     pipeline.complete(video)
     return video
+
+
+class NoHelp:
+    """Nobody else's chunks are done here."""
+
+    def help_out(self) -> int:
+        return 0
+
+
+def attempt(
+    pipeline: Pipeline,
+    video: Video,
+    *,
+    processor: Processor,
+    folder: Path,
+    stopping: threading.Event | None = None,
+) -> Outcome:
+    """Let a worker of this process have a video's message, and return what it did about it."""
+    handler = MessageHandler(
+        queue=wiring.job_queue(),
+        queue_name=settings.VIDEO_SQS_QUEUE_NAME,
+        processor=processor,
+        helper=NoHelp(),
+        worker_id="worker-a",
+        lease_seconds=30,
+        handover_seconds=3600.0,
+        work_folder=folder,
+        stopping=stopping or threading.Event(),
+    )
+    body = pipeline.message(video).to_json()
+    return handler.handle(ReceivedMessage(message_id="1", body=body, receipt_handle="none", receive_count=1))
 
 
 def send_all(*, queue_name: str) -> int:
