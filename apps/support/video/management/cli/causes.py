@@ -27,7 +27,8 @@ What other catalogues list and `why` never answers, and where it is said instead
 | whether it can still come depends on the deadline |
 | `UPLOAD_QUOTA_EXCEEDED` | `quota_exceeded`, to `upload/init/` | a refused upload has no video to ask about |
 | `INPUT_TOO_LARGE` | `size_not_allowed`, to `upload/init/` | the signed URL takes exactly the size that was announced |
-| `TENANT_RATE_LIMITED` | the call that is refused; of encoding, `QUEUE_TENANT_CAPPED` | a refused call changes no video |
+| `TENANT_RATE_LIMITED` | the call that is refused; of encoding, `QUEUE_TENANT_CAPPED` \
+| a refused call changes no video |
 | `TENANT_SUSPENDED` | `permission_denied`, `invalid_api_key` | nobody of a closed tenant can ask; its line goes on |
 | `PUBLISH_FENCED` | `lease_lost` in the worker's `attempt_finished` line \
 | the video is where the newer attempt has brought it |
