@@ -40,8 +40,8 @@ chaos: install-dev ## Let everything fail at random during UPLOADS=200 uploads; 
 chaos-points: install-dev ## Let a process die before and after each of its calls and commits, in every life of an upload
 	CHAOS_ALL_POINTS=1 $(PY) -m pytest tests/chaos/test_kill_points.py -q -rP
 
-chaos-mutants: install-dev ## Show that each of the seeded bugs turns these tests red
-	CHAOS_ALL_MUTANTS=1 $(PY) -m pytest tests/chaos/test_mutants.py -q
+chaos-mutants: install-dev ## Show that each seeded bug, and each old behaviour, turns its test red
+	CHAOS_ALL_MUTANTS=1 $(PY) -m pytest tests/chaos/test_mutants.py tests/chaos/test_old_behaviours.py -q
 
 acceptance: install-dev web ## Upload a clip and show its way through queue and log with the aws command
 	$(PY) -m pytest tests/acceptance -s -q --no-header

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,10 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from tests.chaos.mutants import Mutant
+from tests.chaos.mutants import Edit
 
 REPOSITORY = Path(__file__).parents[2]
-COPIED = ("apps", "libs", "tests", "manage.py")
+COPIED = ("apps", "libs", "tests", "manage.py", "pyproject.toml")
 TIMEOUT_SECONDS = 240
 
 
@@ -71,8 +72,8 @@ class ScratchDatabases:
 
 
 @contextmanager
-def mutated_copy(mutant: Mutant | None, folder: Path) -> Iterator[Path]:
-    """Copy the tree and sow one bug, or none."""
+def mutated_copy(edits: Sequence[Edit], folder: Path) -> Iterator[Path]:
+    """Copy the tree and sow a bug, or none."""
     copy = folder / "tree"
     copy.mkdir()
     for name in COPIED:
@@ -81,7 +82,7 @@ def mutated_copy(mutant: Mutant | None, folder: Path) -> Iterator[Path]:
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         else:
             shutil.copy(source, copy / name)
-    for edit in mutant.edits if mutant else ():
+    for edit in edits:
         path = copy / edit.file
         text = path.read_text(encoding="utf-8")
         if text.count(edit.old) != 1:
@@ -102,6 +103,30 @@ def live(copy: Path, *, scenario: str, database_url: str) -> Outcome:
     return Outcome(categories=tuple(answer["categories"]), words=answer["words"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TestsRun:
+    """What became of a copy's tests. Whatever is no test's own failure is a copy that broke."""
+
+    failed: int
+    has_broken: bool
+    summary: str
+
+
+def run_tests(copy: Path, file: str, name: str) -> TestsRun:
+    """Run the tests of this name, with engines of their own."""
+    chosen = ("-q", "-p", "no:cacheprovider", file, "-k", name)
+    # A settings module that is named already is loaded before the copy's conftest.py has chosen its ports.
+    done = _run(copy, "-m", "pytest", *chosen, environment={"DJANGO_SETTINGS_MODULE": ""})
+    *_, summary = done.stdout.splitlines() or [""]
+    failed = re.search(r"(\d+) failed", summary)
+    has_broken = done.returncode != 1 or " error" in summary
+    return TestsRun(
+        failed=int(failed[1]) if failed else 0,
+        has_broken=has_broken,
+        summary=(done.stdout[-3000:] + done.stderr[-1000:]) if has_broken else summary,
+    )
+
+
 def _run_manage(copy: Path, *arguments: str, environment: dict[str, str]) -> None:
     done = _run(copy, "manage.py", *arguments, environment=environment)
     if done.returncode != 0:
@@ -109,12 +134,11 @@ def _run_manage(copy: Path, *arguments: str, environment: dict[str, str]) -> Non
 
 
 def _run(copy: Path, *arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    variables = {"DJANGO_SETTINGS_MODULE": "apps.api.config.settings.test", "ACADEMY_LOG_LEVEL": "CRITICAL"}
     return subprocess.run(
         [sys.executable, *arguments],
         check=False,
         cwd=copy,
-        env={**os.environ, **variables, "PYTHONPATH": str(copy), **environment},
+        env={**os.environ, "ACADEMY_LOG_LEVEL": "CRITICAL", "PYTHONPATH": str(copy), **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -26,7 +26,7 @@ def databases(engines: Engines) -> Iterator[ScratchDatabases]:
 
 @pytest.mark.parametrize("mutant", TRIED, ids=lambda mutant: mutant.name)
 def test_the_bug_is_caught(mutant: Mutant, databases: ScratchDatabases, tmp_path: Path) -> None:
-    with mutated_copy(mutant, tmp_path) as copy:
+    with mutated_copy(mutant.edits, tmp_path) as copy:
         outcome = live(copy, scenario=mutant.scenario, database_url=databases.make())
     print(f"{mutant.name}: {outcome.words}")
     assert mutant.caught_as in outcome.categories, outcome.words
@@ -34,7 +34,7 @@ def test_the_bug_is_caught(mutant: Mutant, databases: ScratchDatabases, tmp_path
 
 def test_a_copy_without_a_bug_stays_green(databases: ScratchDatabases, tmp_path: Path) -> None:
     """Else it would be the copying that is caught."""
-    with mutated_copy(None, tmp_path) as copy:
+    with mutated_copy((), tmp_path) as copy:
         outcome = live(copy, scenario="a re-encode", database_url=databases.make())
     assert outcome.categories == (), outcome.words
 
