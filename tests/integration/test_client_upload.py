@@ -210,6 +210,14 @@ class TestBadLine:
         assert outcome.video_id != upload.video_id
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """A shell that runs the tests in its background has them, and what they start, ignore Ctrl-C: not here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 class TestInterrupted:
     def start(self, lecture: Path) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -224,6 +232,7 @@ class TestInterrupted:
         ("number", "status"),
         [(signal.SIGKILL, -9), (signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.INTERRUPTED)],
     )
+    @pytest.mark.usefixtures("heeds_ctrl_c")
     def test_the_next_run_sends_at_most_one_part_for_each_lane_again(
         self, wire: Wire, lecture: Path, capsys: pytest.CaptureFixture[str], number: int, status: int
     ) -> None:
