@@ -20,6 +20,7 @@ from tests.chaos.mutants import Edit
 
 REPOSITORY = Path(__file__).parents[2]
 COPIED = ("apps", "libs", "tests", "manage.py", "pyproject.toml")
+QUEUE_PACKAGES = "apps/standalone/engines/sqs/node_modules"
 TIMEOUT_SECONDS = 240
 
 
@@ -82,6 +83,7 @@ def mutated_copy(edits: Sequence[Edit], folder: Path) -> Iterator[Path]:
             shutil.copytree(source, copy / name, ignore=shutil.ignore_patterns("__pycache__", "node_modules"))
         else:
             shutil.copy(source, copy / name)
+    (copy / QUEUE_PACKAGES).symlink_to(REPOSITORY / QUEUE_PACKAGES)
     for edit in edits:
         path = copy / edit.file
         text = path.read_text(encoding="utf-8")

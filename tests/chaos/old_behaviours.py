@@ -139,6 +139,11 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
         edits=(
             Edit(
                 file=f"{_WORKER}/database.py",
+                old="        close_old_connections()\n        try:\n",
+                new="        try:\n",
+            ),
+            Edit(
+                file=f"{_WORKER}/database.py",
                 old="            if tries_left == 0:\n                raise\n",
                 new="            if tries_left >= 0:\n                raise\n",
             ),

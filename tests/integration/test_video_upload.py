@@ -520,7 +520,7 @@ class TestRefusedFile:
 
 class TestQueueDown:
     @pytest.fixture(autouse=True)
-    def _cut(self, queue_reach: Reach) -> None:
+    def _cut(self, api: Api, queue_reach: Reach) -> None:
         queue_reach.cut()
 
     def test_complete_is_503_the_upload_is_safe_and_the_relay_goes_on(
