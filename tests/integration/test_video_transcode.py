@@ -368,7 +368,7 @@ class TestFailure:
     def test_handing_back_costs_nothing_of_the_budget(self, pipeline: Pipeline) -> None:
         """To the operator: any number of deployments during one encode never kills its job."""
         video = pipeline.uploaded()
-        VideoTranscodeJob.objects.for_tenant(pipeline.tenant).update(max_attempts=1)
+        VideoTranscodeJob.objects.for_tenant(pipeline.tenant).update(max_attempts=2)
         for attempt in range(1, 6):
             claim = pipeline.claim(video)
             assert claim.attempt == attempt
@@ -377,6 +377,9 @@ class TestFailure:
         job = pipeline.job_of(video)
         assert (job.state, job.failure_count, job.next_attempt_at) == ("RETRY_WAIT", 0, NOON)
         assert (messages_of(job)[-1].sent_at, messages_of(job)[-1].due_at) == (None, NOON)
+        # Nor does the first failure of ours find it used up.
+        assert pipeline.retry_later(pipeline.claim(video)) is JobState.RETRY_WAIT
+        assert pipeline.job_of(video).failure_count == 1
 
 
 class TestCancelAndRetry:
