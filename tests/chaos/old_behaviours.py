@@ -308,7 +308,7 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
             Edit(
                 file=f"{_VIDEO}/services/jobs.py",
                 old="    if action not in actions_of(video, now=now):\n",
-                new="    if action not in actions_of(video, now=now) or (action, video.status) == ('retry', 'READY'):\n",
+                new="    if action not in actions_of(video, now=now) or action + video.status == 'retryREADY':\n",
             ),
         ),
         test=(
