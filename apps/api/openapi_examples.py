@@ -57,8 +57,15 @@ _BY_NAME: Mapping[str, Any] = {
     "checksum_algorithm": "CRC64NVME",
     "method": "PUT",
     "job_id": _UUID,
+    "url": "https://lms.example.com/hooks/video",
+    "event_types": ["job_succeeded", "job_failed"],
+    "event_type": "job_succeeded",
+    "message_id": "evt_1d2afb6a13c9e63f11d803f28a7fd14b",
+    "secret": "whsec_<44 characters>",
+    "fault": "scheme",
+    "most": 10,
 }
-_OF_TEXTS = ("method", "extension", "size_bytes", "limit_bytes")
+_OF_TEXTS = ("method", "extension", "size_bytes", "limit_bytes", "fault", "most")
 """What sentences name beside an error's public fields."""
 
 _BY_FORMAT: Mapping[str, Any] = {

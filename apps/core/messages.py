@@ -63,6 +63,20 @@ TEXTS: Mapping[str, Mapping[Language, Text]] = {
         "ko": Text("이미 쓰이는 아이디입니다.", "다른 아이디를 정해 주세요."),
         "en": Text("This username is taken.", "Choose another one."),
     },
+    "webhook_url_refused": {
+        "ko": Text(
+            "이 주소로는 웹훅을 보낼 수 없습니다({fault}).",
+            "인터넷에서 열리는 https:// 주소를 적어 주세요. 아이디와 비밀번호는 넣을 수 없습니다.",
+        ),
+        "en": Text(
+            "Webhooks cannot be sent to this address ({fault}).",
+            "Give an https:// address on the public internet, without a user name and password.",
+        ),
+    },
+    "webhook_limit_reached": {
+        "ko": Text("웹훅은 {most}개까지 둘 수 있습니다.", "쓰지 않는 것을 지우고 다시 추가해 주세요."),
+        "en": Text("There can be {most} webhooks at most.", "Delete one that is not used, and add this again."),
+    },
     "csrf_failed": {
         "ko": Text("보안 토큰이 없거나 맞지 않습니다.", "페이지를 새로 고친 뒤 다시 시도해 주세요."),
         "en": Text("The security token is missing or wrong.", "Reload the page and try again."),

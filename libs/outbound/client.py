@@ -208,11 +208,11 @@ def _exchange(connection: _PinnedConnection, target: Target, *, headers: Mapping
         raise _failed(connection, "connect_failed", error) from error
     try:
         connection.request("POST", target.path, body=body, headers=dict(headers))
-        response = connection.getresponse()
-        if connection.is_aborted:
-            # Its head was cut off, which passes for its end.
-            raise TimeoutError
-        kept = response.read(ANSWER_BYTES_KEPT)
+        with connection.getresponse() as response:
+            if connection.is_aborted:
+                # Its head was cut off, which passes for its end.
+                raise TimeoutError
+            kept = response.read(ANSWER_BYTES_KEPT)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _failed(connection, "answer_broken", error) from error
     return Answer(

@@ -20,9 +20,11 @@ from apps.core.api_keys import issue_api_key
 from apps.core.models import ALL_SCOPES, ApiKey, Membership, Role, Tenant, User
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video.selectors.videos import videos_of
+from apps.support.webhooks.models import WebhookEndpoint
 from libs.clock import SystemClock
 from tests.support.contract import Operation, check_answer, operations
 from tests.support.videos import STATES, Pipeline
+from tests.support.webhooks import Hooks
 
 pytestmark = pytest.mark.django_db
 
@@ -38,11 +40,13 @@ THEIR_IDS: Mapping[str, Callable[[Tenant], list[object]]] = {
     VIDEO: lambda tenant: [video.pk for video in videos_of(tenant)],
     "/api/v1/tenant/members/{id}": lambda tenant: [row.pk for row in Membership.objects.for_tenant(tenant)],
     "/api/v1/tenant/api-keys/{prefix}": lambda tenant: [row.prefix for row in ApiKey.objects.for_tenant(tenant)],
+    "/api/v1/tenant/webhooks/{id}": lambda tenant: [row.pk for row in WebhookEndpoint.objects.for_tenant(tenant)],
 }
 """By the path up to its parameter: the ids of another tenant's rows. One line for each kind of thing."""
 
 QUERIES: Mapping[str, object] = {
     "after": 0,
+    "before": 2**62,
     "cursor": "cD0x",
     "limit": 1000,
     "mine": "false",
@@ -54,7 +58,7 @@ QUERIES: Mapping[str, object] = {
 }
 """By the name of a query parameter: the value that would show the most of another tenant, if anything did."""
 
-NUMBERS = {"size_bytes", "part_numbers"}
+NUMBERS = {"size_bytes", "part_numbers", "after"}
 """Numbers in requests that are nobody's id."""
 
 IDS_IN_BODIES = {"video_ids", "before"}
@@ -125,13 +129,14 @@ def theirs() -> Tenant:
     user = User.objects.create_user(f"{MARK}-owner", display_name=MARK)
     Membership.objects.create(user=user, tenant=pipeline.tenant, role=Role.OWNER)
     issue_api_key(tenant=pipeline.tenant, name=MARK)
+    Hooks(pipeline).add(f"http://127.0.0.1:1/{MARK}")
     return pipeline.tenant
 
 
 def rows(tenant: Tenant | None = None) -> dict[str, list[Any]]:
     """Return every row there is, or every row of one tenant. Who came by last is left out."""
     found = {}
-    for label in ("core", "outbox", "video"):
+    for label in ("core", "outbox", "video", "webhooks"):
         for model in apps.get_app_config(label).get_models():
             queryset = model._base_manager.order_by("pk")
             if tenant is not None:
@@ -208,7 +213,13 @@ class TestForeignThings:
                 for query in queries_of(operation):
                     if MARK in caller.call(operation, operation.path, query=query).content.decode():
                         seen.add(operation.name)
-        assert seen >= {"media_videos_list", "media_videos_sessions_list", "tenant_members", "tenant_api_keys"}
+        assert seen >= {
+            "media_videos_list",
+            "media_videos_sessions_list",
+            "tenant_members",
+            "tenant_api_keys",
+            "webhooks",
+        }
 
 
 def refusal(answer: Any) -> dict[str, Any]:

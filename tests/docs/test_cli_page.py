@@ -11,11 +11,14 @@ from django.core.management import call_command
 
 from apps.support.video.management.cli.output import ExitCode
 from apps.support.video.management.commands.video import Command
+from apps.support.webhooks.management.commands.webhooks import Command as WebhooksCommand
+from apps.support.webhooks.services.taking import take_events
 from tests.support.videos import Pipeline
+from tests.support.webhooks import Hooks
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md").read_text(encoding="utf-8")
 FIELDS = {
-    call.split(" ID")[0]: fields.split(", ")
+    re.split(r" ID| --", call)[0]: fields.split(", ")
     for call, fields in re.findall(r"^\| `([^`]+)` \| .+ \| ([a-z_, ]+) \|$", PAGE, re.MULTILINE)
 }
 
@@ -29,7 +32,9 @@ def calls_of(parser: ArgumentParser, *, before: str = "") -> set[str]:
 
 
 def test_every_call_is_on_the_page() -> None:
-    assert calls_of(Command().create_parser("manage.py", "video")) == set(FIELDS)
+    video = calls_of(Command().create_parser("manage.py", "video"))
+    webhooks = calls_of(WebhooksCommand().create_parser("manage.py", "webhooks"), before="webhooks")
+    assert video | webhooks == set(FIELDS)
 
 
 def test_every_exit_code_is_on_the_page() -> None:
@@ -50,3 +55,21 @@ def test_a_row_has_the_fields_of_the_page(call: str, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out.splitlines()
     document: dict[str, Any] = json.loads("\n".join(printed[printed.index("{") :]))
     assert list(document["rows"][0]) == FIELDS[words[0]]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("call", ["list", "deliveries", "enable", "disable", "replay"])
+def test_a_row_of_webhooks_has_the_fields_of_the_page(call: str, capsys: pytest.CaptureFixture[str]) -> None:
+    hooks = Hooks(Pipeline())
+    endpoint_id = hooks.add("http://127.0.0.1:1/secret-path").endpoint.pk
+    hooks.pipeline.pending()
+    take_events(clock=hooks.pipeline.clock)
+    words = {"list": [], "replay": [str(endpoint_id), "--after", "0"]}.get(call, [str(endpoint_id)])
+    with pytest.raises(SystemExit) as ended:
+        call_command("webhooks", call, *words, "--json")
+    printed = capsys.readouterr().out.splitlines()
+    document: dict[str, Any] = json.loads("\n".join(printed[printed.index("{") :]))
+    assert list(document["rows"][0]) == FIELDS[f"webhooks {call}"]
+    assert (ended.value.code, document["rows"][0].get("applied", False)) == (0, False)
+    assert "secret-path" not in str(document)
+    assert hooks.waiting() == ["upload_started"]

@@ -1,6 +1,7 @@
 """Where a tenant's events are sent, and what became of each."""
 
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -50,6 +51,9 @@ class WebhookEndpoint(models.Model):
     paused_until = models.DateTimeField(null=True)
     """No event is sent before: it did not answer at all, or asked for time."""
 
+    waiting: int
+    """How many events wait to be sent; no column, counted by `selectors`."""
+
     objects = TenantScopedManager["WebhookEndpoint"]()
 
     class Meta:
@@ -64,6 +68,11 @@ class WebhookEndpoint(models.Model):
 
     def __str__(self) -> str:
         return f"webhook {self.pk}"
+
+    @property
+    def host(self) -> str:
+        """What may be shown and logged of the address: what follows it is a secret of some receivers."""
+        return urlsplit(self.url).hostname or ""
 
 
 class WebhookDelivery(models.Model):
@@ -108,6 +117,7 @@ class WebhookDelivery(models.Model):
             models.Index(
                 fields=["endpoint", "video", "id"], condition=Q(state=DeliveryState.PENDING), name="webhook_pending"
             ),
+            models.Index(fields=["endpoint"], condition=Q(leased_until__isnull=False), name="webhook_leased"),
             models.Index(fields=["endpoint", "-id"], name="webhook_log"),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="webhook_finished"),
         ]

@@ -8,10 +8,14 @@ from apps.core.models import Tenant
 from .models import DeliveryState, WebhookDelivery, WebhookEndpoint
 
 
+def all_endpoints() -> QuerySet[WebhookEndpoint]:
+    """Return every tenant's endpoints with their tenants, oldest first, and how many events are `waiting`."""
+    return _counted(WebhookEndpoint.objects.across_tenants().select_related("tenant"))
+
+
 def endpoints_of(tenant: Tenant) -> QuerySet[WebhookEndpoint]:
-    """Return a tenant's endpoints, oldest first, each with the number of events that `waiting` for it."""
-    waiting = Count("deliveries", filter=Q(deliveries__state=DeliveryState.PENDING))
-    return WebhookEndpoint.objects.for_tenant(tenant).annotate(waiting=waiting).order_by("pk")
+    """Return a tenant's endpoints, as `all_endpoints` does."""
+    return _counted(WebhookEndpoint.objects.for_tenant(tenant))
 
 
 def endpoint_of(tenant: Tenant, endpoint_id: int) -> WebhookEndpoint:
@@ -30,3 +34,8 @@ def endpoint_of(tenant: Tenant, endpoint_id: int) -> WebhookEndpoint:
 def deliveries_of(endpoint: WebhookEndpoint) -> QuerySet[WebhookDelivery]:
     """Return an endpoint's log, the newest first."""
     return WebhookDelivery.objects.for_tenant(endpoint.tenant_id).filter(endpoint=endpoint).order_by("-pk")
+
+
+def _counted(endpoints: QuerySet[WebhookEndpoint]) -> QuerySet[WebhookEndpoint]:
+    waiting = Count("deliveries", filter=Q(deliveries__state=DeliveryState.PENDING, deliveries__event__isnull=False))
+    return endpoints.annotate(waiting=waiting).order_by("pk")  # type: ignore[no-redef]

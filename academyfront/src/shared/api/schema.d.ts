@@ -588,6 +588,111 @@ export interface paths {
         patch: operations["tenant_member_change"];
         trace?: never;
     };
+    "/api/v1/tenant/webhooks/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List where events are sent, oldest first. */
+        get: operations["webhooks"];
+        put?: never;
+        /** @description Send events to an address, from the next one on. The secret is in this answer and nowhere else. */
+        post: operations["webhook_add"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant/webhooks/{id}/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show one endpoint. */
+        get: operations["webhook"];
+        put?: never;
+        post?: never;
+        /** @description Remove an endpoint with its log. */
+        delete: operations["webhook_remove"];
+        options?: never;
+        head?: never;
+        /** @description Change the address or the events, or switch it on or off. */
+        patch: operations["webhook_change"];
+        trace?: never;
+    };
+    "/api/v1/tenant/webhooks/{id}/deliveries/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Show what was sent and what waits, the newest first. Finished messages are kept for a week, at most 1000. */
+        get: operations["webhook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant/webhooks/{id}/replay/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Send every event behind a position, with the same `webhook-id` as before; what waits now is forgotten. */
+        post: operations["webhook_replay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant/webhooks/{id}/rotate/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Make a new secret. For a day messages are signed by both; rotating again ends the older one at once. */
+        post: operations["webhook_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tenant/webhooks/{id}/test/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Have a message of type `webhook_test` sent once, from where events are sent; its outcome is in the log. */
+        post: operations["webhook_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -622,6 +727,21 @@ export interface components {
             display_name: string;
             password: string;
             role: components["schemas"]["RoleEnum"];
+        };
+        /**
+         * @description Where to send what.
+         * @example {
+         *       "url": "https://lms.example.com/hooks/video",
+         *       "event_types": [
+         *         "job_succeeded",
+         *         "job_failed"
+         *       ]
+         *     }
+         */
+        AddWebhookRequest: {
+            url: string;
+            /** @description Empty for all. */
+            event_types?: components["schemas"]["EventTypesEnum"][];
         };
         /**
          * @description * `complete` - complete
@@ -842,6 +962,41 @@ export interface components {
             verification: components["schemas"]["VerificationEnum"];
         };
         /**
+         * @description A piece of the log, the newest first.
+         * @example {
+         *       "results": [
+         *         {
+         *           "id": 12,
+         *           "message_id": "evt_1d2afb6a13c9e63f11d803f28a7fd14b",
+         *           "event_type": "job_succeeded",
+         *           "position": 1,
+         *           "video": 12,
+         *           "state": "pending",
+         *           "created_at": "2026-03-02T12:00:00Z",
+         *           "finished_at": "2026-03-02T12:00:00Z",
+         *           "next_attempt_at": "2026-03-02T12:00:00Z",
+         *           "attempt_count": 1,
+         *           "attempts": [
+         *             {
+         *               "at": "2026-03-02T12:00:00Z",
+         *               "attempt": 1,
+         *               "status": 1,
+         *               "fault": "scheme",
+         *               "answer": "text",
+         *               "milliseconds": 1
+         *             }
+         *           ]
+         *         }
+         *       ],
+         *       "next_before": 1
+         *     }
+         */
+        DeliveriesPage: {
+            results: components["schemas"]["WebhookDelivery"][];
+            /** @description Null: there is no more. */
+            next_before: number | null;
+        };
+        /**
          * @description * `queued` - queued
          *     * `already_active` - already_active
          *     * `queued_after_stop` - queued_after_stop
@@ -853,6 +1008,34 @@ export interface components {
          * @enum {string}
          */
         EnqueueEnum: "sent";
+        /**
+         * @description * `upload_started` - upload_started
+         *     * `upload_completed` - upload_completed
+         *     * `upload_refused` - upload_refused
+         *     * `upload_expired` - upload_expired
+         *     * `job_created` - job_created
+         *     * `job_claimed` - job_claimed
+         *     * `job_succeeded` - job_succeeded
+         *     * `job_failed` - job_failed
+         *     * `job_lease_expired` - job_lease_expired
+         *     * `job_retry_scheduled` - job_retry_scheduled
+         *     * `job_handed_back` - job_handed_back
+         *     * `job_requeued` - job_requeued
+         *     * `job_attempts_exhausted` - job_attempts_exhausted
+         *     * `job_cancelled` - job_cancelled
+         *     * `message_resent` - message_resent
+         *     * `message_dead_lettered` - message_dead_lettered
+         *     * `chunk_lease_expired` - chunk_lease_expired
+         *     * `status_repaired` - status_repaired
+         *     * `usage_repaired` - usage_repaired
+         *     * `output_missing` - output_missing
+         *     * `storage_swept` - storage_swept
+         *     * `video_updated` - video_updated
+         *     * `video_deleted` - video_deleted
+         *     * `video_purged` - video_purged
+         * @enum {string}
+         */
+        EventTypesEnum: "upload_started" | "upload_completed" | "upload_refused" | "upload_expired" | "job_created" | "job_claimed" | "job_succeeded" | "job_failed" | "job_lease_expired" | "job_retry_scheduled" | "job_handed_back" | "job_requeued" | "job_attempts_exhausted" | "job_cancelled" | "message_resent" | "message_dead_lettered" | "chunk_lease_expired" | "status_repaired" | "usage_repaired" | "output_missing" | "storage_swept" | "video_updated" | "video_deleted" | "video_purged";
         /** @description One thing that was seen. */
         Evidence: {
             source: components["schemas"]["EvidenceSourceEnum"];
@@ -998,6 +1181,53 @@ export interface components {
             /** Format: date-time */
             readonly revoked_at: string | null;
             key: string;
+        };
+        /**
+         * @description An endpoint whose secret was just made: the only answer that ever has it.
+         * @example {
+         *       "id": 12,
+         *       "url": "https://lms.example.com/hooks/video",
+         *       "event_types": [
+         *         "job_succeeded",
+         *         "job_failed"
+         *       ],
+         *       "created_at": "2026-03-02T12:00:00Z",
+         *       "is_enabled": true,
+         *       "disabled_at": "2026-03-02T12:00:00Z",
+         *       "disabled_reason": "owner",
+         *       "waiting": 0,
+         *       "cursor": 1,
+         *       "previous_secret_until": "2026-03-02T12:00:00Z",
+         *       "secret": "whsec_<44 characters>"
+         *     }
+         */
+        IssuedWebhook: {
+            id: number;
+            url: string;
+            /** @description Empty: all, also those that come with later versions. */
+            event_types: components["schemas"]["EventTypesEnum"][];
+            /** Format: date-time */
+            created_at: string;
+            /** @description Tell whether events are sent. */
+            readonly is_enabled: boolean;
+            /** Format: date-time */
+            disabled_at: string | null;
+            /** @description `owner`: a person; `gone`: it answered 410; `exhausted`: it did not take an event for a day; `secret_lost`: the installation's key has changed, rotate the secret. Null while it is on. */
+            readonly disabled_reason: components["schemas"]["WebhookDisabledReasonEnum"] | components["schemas"]["NullEnum"];
+            /**
+             * @description Events that wait to be sent, at most a thousand; the rest waits in the feed.
+             * @default 0
+             */
+            waiting: number;
+            /** @description Position of the feed up to which events were looked at. */
+            cursor: number;
+            /**
+             * Format: date-time
+             * @description Until then the secret before the last rotation signs too.
+             */
+            previous_secret_until: string | null;
+            /** @description `whsec_` and base64, as every Standard Webhooks library takes it. */
+            secret: string;
         };
         /**
          * @description The answer to `cancel/`.
@@ -1378,6 +1608,24 @@ export interface components {
             role?: components["schemas"]["RoleEnum"];
         };
         /**
+         * @description What to change; what is left out stays.
+         * @example {
+         *       "url": "https://lms.example.com/hooks/video",
+         *       "event_types": [
+         *         "job_succeeded",
+         *         "job_failed"
+         *       ],
+         *       "is_enabled": true
+         *     }
+         */
+        PatchedChangeWebhookRequest: {
+            url?: string;
+            /** @description Of events from now on. */
+            event_types?: components["schemas"]["EventTypesEnum"][];
+            /** @description Switched on again it goes on where it stopped, and each event has another day. */
+            is_enabled?: boolean;
+        };
+        /**
          * @description What of a video can be changed.
          * @example {
          *       "title": "1강 오리엔테이션"
@@ -1457,6 +1705,19 @@ export interface components {
              * @description The longest video that is taken.
              */
             duration_seconds: number;
+        };
+        /**
+         * @description From where to send again.
+         * @example {
+         *       "after": 1
+         *     }
+         */
+        ReplayRequest: {
+            /**
+             * Format: int64
+             * @description Position of the last event not to be sent; 0 for all. One beyond the feed's end: from now on.
+             */
+            after: number;
         };
         /**
          * @description The answer to `retry/`: the video's active job, and whether the call has started it.
@@ -1971,6 +2232,116 @@ export interface components {
             /** Format: date-time */
             updated_at: string | null;
         };
+        /**
+         * @description An endpoint, without its secret.
+         * @example {
+         *       "id": 12,
+         *       "url": "https://lms.example.com/hooks/video",
+         *       "event_types": [
+         *         "job_succeeded",
+         *         "job_failed"
+         *       ],
+         *       "created_at": "2026-03-02T12:00:00Z",
+         *       "is_enabled": true,
+         *       "disabled_at": "2026-03-02T12:00:00Z",
+         *       "disabled_reason": "owner",
+         *       "waiting": 0,
+         *       "cursor": 1,
+         *       "previous_secret_until": "2026-03-02T12:00:00Z"
+         *     }
+         */
+        Webhook: {
+            id: number;
+            url: string;
+            /** @description Empty: all, also those that come with later versions. */
+            event_types: components["schemas"]["EventTypesEnum"][];
+            /** Format: date-time */
+            created_at: string;
+            /** @description Tell whether events are sent. */
+            readonly is_enabled: boolean;
+            /** Format: date-time */
+            disabled_at: string | null;
+            /** @description `owner`: a person; `gone`: it answered 410; `exhausted`: it did not take an event for a day; `secret_lost`: the installation's key has changed, rotate the secret. Null while it is on. */
+            readonly disabled_reason: components["schemas"]["WebhookDisabledReasonEnum"] | components["schemas"]["NullEnum"];
+            /**
+             * @description Events that wait to be sent, at most a thousand; the rest waits in the feed.
+             * @default 0
+             */
+            waiting: number;
+            /** @description Position of the feed up to which events were looked at. */
+            cursor: number;
+            /**
+             * Format: date-time
+             * @description Until then the secret before the last rotation signs too.
+             */
+            previous_secret_until: string | null;
+        };
+        /** @description One attempt. */
+        WebhookAttempt: {
+            /** Format: date-time */
+            at: string;
+            attempt: number;
+            /** @description Null: there was no answer, `fault` says why. */
+            status: number | null;
+            fault: string;
+            /** @description The beginning of what came back. */
+            answer: string;
+            milliseconds: number;
+        };
+        /**
+         * @description What became of one message.
+         * @example {
+         *       "id": 12,
+         *       "message_id": "evt_1d2afb6a13c9e63f11d803f28a7fd14b",
+         *       "event_type": "job_succeeded",
+         *       "position": 1,
+         *       "video": 12,
+         *       "state": "pending",
+         *       "created_at": "2026-03-02T12:00:00Z",
+         *       "finished_at": "2026-03-02T12:00:00Z",
+         *       "next_attempt_at": "2026-03-02T12:00:00Z",
+         *       "attempt_count": 1,
+         *       "attempts": [
+         *         {
+         *           "at": "2026-03-02T12:00:00Z",
+         *           "attempt": 1,
+         *           "status": 1,
+         *           "fault": "scheme",
+         *           "answer": "text",
+         *           "milliseconds": 1
+         *         }
+         *       ]
+         *     }
+         */
+        WebhookDelivery: {
+            id: number;
+            /** @description The header `webhook-id`. */
+            message_id: string;
+            /** @description Name of the event, or `webhook_test`. */
+            event_type: string;
+            /** @description Of the event in the feed. */
+            position: number | null;
+            video: number | null;
+            state: components["schemas"]["WebhookDeliveryStateEnum"];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            finished_at: string | null;
+            /** Format: date-time */
+            readonly next_attempt_at: string | null;
+            attempt_count: number;
+            /** @description The first one, and the latest. */
+            attempts: components["schemas"]["WebhookAttempt"][];
+        };
+        /**
+         * @description * `pending` - pending
+         *     * `delivered` - delivered
+         *     * `failed` - failed
+         * @enum {string}
+         */
+        WebhookDeliveryStateEnum: "pending" | "delivered" | "failed";
+        /** @enum {string} */
+        WebhookDisabledReasonEnum: "owner" | "gone" | "exhausted" | "secret_lost";
         /**
          * @description The answer to `why/`. The causes are catalogued in docs/reference/causes.md.
          * @example {
@@ -2581,6 +2952,35 @@ export interface components {
                 "application/json": components["schemas"]["Error"] & {
                     /** @enum {unknown} */
                     code?: "last_owner";
+                };
+            };
+        };
+        /**
+         * @description - `bad_request`: The request cannot be understood.
+         *     - `invalid_json`: The request body is not valid JSON.
+         *     - `invalid_request`: The request has invalid values.
+         *     - `webhook_url_refused`: Webhooks cannot be sent to this address ({fault}).
+         */
+        "400.bad_request.invalid_json.invalid_request.webhook_url_refused": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "bad_request" | "invalid_json" | "invalid_request" | "webhook_url_refused";
+                };
+            };
+        };
+        /** @description - `webhook_limit_reached`: There can be {most} webhooks at most. */
+        "409.webhook_limit_reached": {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    /** @enum {unknown} */
+                    code?: "webhook_limit_reached";
                 };
             };
         };
@@ -3741,6 +4141,276 @@ export interface operations {
             409: components["responses"]["409.last_owner"];
             413: components["responses"]["413.payload_too_large"];
             415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"][];
+                };
+            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhook_add: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AddWebhookRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request.webhook_url_refused"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            409: components["responses"]["409.webhook_limit_reached"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhook_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No response body */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhook_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["PatchedChangeWebhookRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request.webhook_url_refused"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhook_deliveries: {
+        parameters: {
+            query?: {
+                /** @description `next_before` of the page before. */
+                before?: number;
+            };
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveriesPage"];
+                };
+            };
+            400: components["responses"]["400.bad_request.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhook_replay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplayRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["400.bad_request.invalid_json.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            413: components["responses"]["413.payload_too_large"];
+            415: components["responses"]["415.unsupported_media_type"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhook_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedWebhook"];
+                };
+            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            413: components["responses"]["413.payload_too_large"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    webhook_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.csrf_failed.permission_denied"];
+            404: components["responses"]["404.not_found"];
+            413: components["responses"]["413.payload_too_large"];
             429: components["responses"]["429.throttled"];
             500: components["responses"]["500.internal_error"];
             503: components["responses"]["503.service_unavailable"];

@@ -201,7 +201,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_ADD_EXPLICIT_BLANK_NULL_CHOICE": True,
     # Two fields of one answer name causes: they are one type.
-    "ENUM_NAME_OVERRIDES": {"CauseCodeEnum": "apps.support.video.domain.causes.Cause"},
+    "ENUM_NAME_OVERRIDES": {
+        "CauseCodeEnum": "apps.support.video.domain.causes.Cause",
+        "WebhookDeliveryStateEnum": "apps.support.webhooks.models.DeliveryState",
+        "WebhookDisabledReasonEnum": "apps.support.webhooks.models.DisabledReason",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.openapi.complete_document",

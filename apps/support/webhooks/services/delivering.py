@@ -37,24 +37,29 @@ ATTEMPTS_REMEMBERED = 20
 GONE = 410
 
 _RESERVE = """
-    WITH candidate AS (
-        SELECT delivery.id,
-            row_number() OVER (PARTITION BY delivery.endpoint_id ORDER BY delivery.due_at, delivery.id)
-            + (SELECT count(*) FROM webhook_delivery busy WHERE busy.endpoint_id = delivery.endpoint_id
-               AND busy.state = 'pending' AND busy.leased_until > %(now)s) AS place
-        FROM webhook_delivery delivery
-        JOIN webhook_endpoint endpoint ON endpoint.id = delivery.endpoint_id
-        JOIN core_tenant tenant ON tenant.id = delivery.tenant_id
-        WHERE delivery.state = 'pending' AND delivery.due_at <= %(now)s AND tenant.is_active
-            AND (delivery.event_id IS NULL OR (
-                endpoint.disabled_at IS NULL AND (endpoint.paused_until IS NULL OR endpoint.paused_until <= %(now)s)))
-            AND NOT EXISTS (
-                SELECT FROM webhook_delivery earlier WHERE earlier.endpoint_id = delivery.endpoint_id
-                AND earlier.video_id = delivery.video_id AND earlier.state = 'pending' AND earlier.id < delivery.id)
+    WITH opened AS (
+        SELECT endpoint.id,
+            disabled_at IS NULL AND (paused_until IS NULL OR paused_until <= %(now)s) AS takes_events,
+            %(share)s - (SELECT count(*) FROM webhook_delivery busy WHERE busy.endpoint_id = endpoint.id
+                         AND busy.state = 'pending' AND busy.leased_until > %(now)s) AS room
+        FROM webhook_endpoint endpoint JOIN core_tenant tenant ON tenant.id = endpoint.tenant_id
+        WHERE tenant.is_active
+    ), candidate AS (
+        SELECT due.id FROM opened CROSS JOIN LATERAL (
+            (SELECT id FROM webhook_delivery
+             WHERE endpoint_id = opened.id AND state = 'pending' AND video_id IS NULL AND due_at <= %(now)s)
+            UNION ALL
+            (SELECT id FROM (
+                -- In the order of the index: what stands behind a video's first row costs little, however much it is.
+                SELECT DISTINCT ON (video_id) id, due_at FROM webhook_delivery
+                WHERE endpoint_id = opened.id AND state = 'pending' AND video_id IS NOT NULL AND opened.takes_events
+                ORDER BY video_id, id
+             ) first WHERE due_at <= %(now)s ORDER BY due_at, id LIMIT greatest(0, opened.room))
+        ) due
     ), chosen AS (
         -- Who was faster has moved `due_at` on: the row is looked at again once its lock is ours.
         SELECT id FROM webhook_delivery
-        WHERE id IN (SELECT id FROM candidate WHERE place <= %(share)s) AND state = 'pending' AND due_at <= %(now)s
+        WHERE id = ANY (ARRAY(SELECT id FROM candidate)) AND state = 'pending' AND due_at <= %(now)s
         ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
     UPDATE webhook_delivery SET due_at = %(until)s, leased_until = %(until)s,

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 from django.db import connection, transaction
@@ -231,8 +230,7 @@ def _require_usable(url: str, urls: UrlChecker) -> None:
 
 
 def _audit(endpoint: WebhookEndpoint, *, actor: str, name: str, **facts: object) -> None:
-    # The host alone: what follows it is a secret of some receivers.
-    facts = {"webhook": endpoint.pk, "host": urlsplit(endpoint.url).hostname or "", **facts}
+    facts = {"webhook": endpoint.pk, "host": endpoint.host, **facts}
     record_audit(tenant=endpoint.tenant, actor=actor, name=name, facts=facts)
 
 

@@ -11,7 +11,9 @@ export type IssuedApiKey = Schemas["IssuedApiKey"];
 export type AuditEntry = Schemas["AuditEntry"];
 export type Quota = Schemas["Quota"];
 
-const keys = { all: ["settings"] as const, members: ["settings", "members"] as const, apiKeys: ["settings", "keys"] as const };
+/** Above every query of this page. */
+export const settingsKey = ["settings"] as const;
+const keys = { members: [...settingsKey, "members"], apiKeys: [...settingsKey, "keys"] };
 
 export const useMembers = () =>
   useQuery({ queryKey: keys.members, queryFn: ({ signal }) => answerOf(api.GET("/api/v1/tenant/members/", { signal })) });
@@ -21,20 +23,20 @@ export const useApiKeys = () =>
 
 export const useAudit = () =>
   useQuery({
-    queryKey: [...keys.all, "audit"],
+    queryKey: [...settingsKey, "audit"],
     queryFn: ({ signal }) => answerOf(api.GET("/api/v1/tenant/audit/", { signal })),
   });
 
 export const useUsage = () =>
   useQuery({
-    queryKey: [...keys.all, "quota"],
+    queryKey: [...settingsKey, "quota"],
     queryFn: ({ signal }) => answerOf(api.GET("/api/v1/media/videos/quota/", { signal })),
   });
 
 /** Everything that an owner changes; whatever is shown is read again afterwards. */
 export function useSettle() {
   const client = useQueryClient();
-  const onSettled = () => client.invalidateQueries({ queryKey: keys.all });
+  const onSettled = () => client.invalidateQueries({ queryKey: settingsKey });
   return {
     addMember: useMutation({
       mutationFn: (body: Schemas["AddMemberRequest"]) => answerOf(api.POST("/api/v1/tenant/members/", { body })),

@@ -1,11 +1,12 @@
 import { useState, type SubmitEvent } from "react";
-import { Alert, Button, Checkbox, Code, CopyButton, Group, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Button, Checkbox, Code, Group, Stack, Table, Text, TextInput } from "@mantine/core";
 import { IconKey } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
 import { toastProblem } from "@/shared/ui/toasts";
 import { useApiKeys, useSettle, type ApiKey, type IssuedApiKey, type Scope } from "../api/settings";
+import { ShownOnce } from "./ShownOnce";
 
 const SCOPES: readonly Scope[] = ["videos:read", "videos:write"];
 
@@ -15,7 +16,14 @@ export function ApiKeysPanel() {
   return (
     <Panel title={t("settings.keys")} testId="api-keys">
       <IssueKey onIssued={setIssued} />
-      {issued !== null && <FreshKey issued={issued} onClose={() => setIssued(null)} />}
+      {issued !== null && (
+        <ShownOnce
+          title={t("settings.keyOnce")}
+          secret={issued.key}
+          testId="api-key-plaintext"
+          onClose={() => setIssued(null)}
+        />
+      )}
       <Loaded query={useApiKeys()}>
         {(keys) =>
           keys.length === 0 ? (
@@ -126,33 +134,6 @@ function IssueKey({ onIssued }: { onIssued: (issued: IssuedApiKey) => void }) {
         </Button>
       </Group>
     </form>
-  );
-}
-
-function FreshKey({ issued, onClose }: { issued: IssuedApiKey; onClose: () => void }) {
-  const { t } = useTranslation();
-  return (
-    <Alert
-      mb="md"
-      color="teal"
-      title={t("settings.keyOnce")}
-      withCloseButton
-      closeButtonLabel={t("app.close")}
-      onClose={onClose}
-    >
-      <Group>
-        <Code block data-testid="api-key-plaintext">
-          {issued.key}
-        </Code>
-        <CopyButton value={issued.key}>
-          {({ copied, copy }) => (
-            <Button size="xs" variant="default" onClick={copy}>
-              {copied ? t("settings.copied") : t("settings.copy")}
-            </Button>
-          )}
-        </CopyButton>
-      </Group>
-    </Alert>
   );
 }
 

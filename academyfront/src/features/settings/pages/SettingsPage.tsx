@@ -8,6 +8,7 @@ import { Loaded, Panel } from "@/shared/ui/Panel";
 import { useAudit, useUsage, type AuditEntry } from "../api/settings";
 import { ApiKeysPanel } from "../components/ApiKeysPanel";
 import { MembersPanel } from "../components/MembersPanel";
+import { WebhooksPanel } from "../components/WebhooksPanel";
 
 export default function SettingsPage() {
   const { t } = useTranslation();
@@ -18,6 +19,7 @@ export default function SettingsPage() {
       <UsagePanel />
       <MembersPanel />
       <ApiKeysPanel />
+      <WebhooksPanel />
       <AuditPanel />
     </Stack>
   );
@@ -69,26 +71,29 @@ function UsageBar({ name, used, allowed, words }: UsageBarProps) {
   );
 }
 
+const AUDITED = [
+  "member_added",
+  "role_changed",
+  "member_removed",
+  "api_key_issued",
+  "api_key_revoked",
+  "webhook_added",
+  "webhook_changed",
+  "webhook_enabled",
+  "webhook_disabled",
+  "webhook_secret_rotated",
+  "webhook_replayed",
+  "webhook_removed",
+] as const;
+
 function AuditPanel() {
   const { t } = useTranslation();
   const language = useLanguage();
   const words = ({ name, facts }: AuditEntry) => {
-    const subject = facts["username"] ?? facts["prefix"];
+    const subject = facts["username"] ?? facts["prefix"] ?? facts["host"];
     const who = typeof subject === "string" ? subject : "";
-    switch (name) {
-      case "member_added":
-        return t("settings.audit.member_added", { who });
-      case "role_changed":
-        return t("settings.audit.role_changed", { who });
-      case "member_removed":
-        return t("settings.audit.member_removed", { who });
-      case "api_key_issued":
-        return t("settings.audit.api_key_issued", { who });
-      case "api_key_revoked":
-        return t("settings.audit.api_key_revoked", { who });
-      default:
-        return name;
-    }
+    const known = AUDITED.find((word) => word === name);
+    return known === undefined ? name : t(`settings.audit.${known}`, { who });
   };
   return (
     <Panel title={t("settings.record")} testId="audit">

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { uploadQueue } from "../hooks/uploads";
 import { isFinal, isUnfinished, mayPause, mayRetry, type UploadState } from "../upload/uploadMachine";
 import type { UploadItem } from "../upload/uploadQueue";
-import { ConfirmDialog } from "./ConfirmDialog";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 
 /** What can be done to all uploads of this page at once: only what makes sense for at least one of them. */
 export function AllUploadsMenu({ items }: { items: readonly UploadItem[] }) {

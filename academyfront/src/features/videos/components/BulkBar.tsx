@@ -8,7 +8,7 @@ import type { BulkOrder } from "../api/videoApi";
 import type { Selection } from "../hooks/useSelection";
 import { useBulk } from "../hooks/useVideos";
 import classes from "./BulkBar.module.css";
-import { ConfirmDialog } from "./ConfirmDialog";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { MoveDialog } from "./MoveDialog";
 
 /** What can be done with all marked videos at once. Those that refuse stay marked, with the reason. */

@@ -5,7 +5,7 @@ import { useTranslation } from "react-i18next";
 import { formatBytes } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
 import { useDiscardOffer, type Offer } from "../hooks/useOffers";
-import { ConfirmDialog } from "./ConfirmDialog";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { ResumeButton } from "./ResumeButton";
 import classes from "./UploadRow.module.css";
 

@@ -14,7 +14,7 @@ import { uploadQueue } from "../hooks/uploads";
 import { useVideo } from "../hooks/useVideos";
 import { isFinal, mayPause, mayRetry, resumePoint, sentPercent, type UploadState } from "../upload/uploadMachine";
 import type { UploadItem } from "../upload/uploadQueue";
-import { ConfirmDialog } from "./ConfirmDialog";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { EncodeProgress } from "./EncodeProgress";
 import { StatusBadge } from "./StatusBadge";
 import classes from "./UploadRow.module.css";

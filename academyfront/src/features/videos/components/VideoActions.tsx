@@ -11,7 +11,7 @@ import { isSending, useUploads } from "../hooks/uploads";
 import { useOffers } from "../hooks/useOffers";
 import { useVideoActions } from "../hooks/useVideos";
 import { useDownload, useWhy } from "../hooks/useWhy";
-import { ConfirmDialog } from "./ConfirmDialog";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { ResumeButton } from "./ResumeButton";
 import { rightAction } from "./rightAction";
 

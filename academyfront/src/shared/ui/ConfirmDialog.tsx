@@ -25,7 +25,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
       title={props.title}
       centered
       zIndex={300}
-      closeButtonProps={{ "aria-label": t("video.close") }}
+      closeButtonProps={{ "aria-label": t("app.close") }}
     >
       <Text c="var(--text-soft)">{props.text}</Text>
       <Group justify="flex-end" mt="lg">
