@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -26,7 +26,6 @@ from tests.support.api import Api
 from tests.support.attempts import LIMITS, processor_of
 from tests.support.causes import assert_told, makes
 from tests.support.media import clip_folder, moving_picture, run_ffmpeg
-from tests.support.tcp_proxy import TcpProxy
 from tests.support.video_files import clip
 from tests.support.videos import Pipeline
 from tests.support.workers import attempt, upload_body
@@ -128,9 +127,8 @@ ASKS_FOR_AN_ENCODER_THAT_IS_MISSING = f'exec {REAL} $(printf "%s " "$@" | sed "s
 
 
 def stalling_source(scene: Scene) -> Outcome:
-    with TcpProxy(urlsplit(str(settings.S3_ENDPOINT_URL)).port or 0) as line:
-        line.delay_seconds = 5.0
-        storage = Elsewhere(presign_get=storage_at(f"http://127.0.0.1:{line.port}").presign_get)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        storage = Elsewhere(presign_get=storage_at(f"http://127.0.0.1:{silent.getsockname()[1]}").presign_get)
         return scene.attempt(replace(limited(scene, probe_seconds=0.5), storage=storage))
 
 
