@@ -76,7 +76,7 @@ def every_death(
 
 
 def _run(scenario: Scenario, switch: KillSwitch, *, storage: S3Storage) -> Verdict:
-    with _fresh_lab(storage, switch, is_real_time=scenario.is_real_time) as opened:
+    with _fresh_lab(scenario, switch, storage=storage) as opened:
         opened.runs = scenario.runs
         opened.patience_seconds = scenario.patience_seconds
         story = Story(opened)
@@ -101,8 +101,9 @@ def _needless_attempts(scenario: Scenario) -> Verdict:
 
 
 @contextmanager
-def _fresh_lab(storage: S3Storage, switch: KillSwitch, *, is_real_time: bool) -> Iterator[Lab]:
-    with override_settings(**LAB_SETTINGS), watched_database(switch):
+def _fresh_lab(scenario: Scenario, switch: KillSwitch, *, storage: S3Storage) -> Iterator[Lab]:
+    limits = {"VIDEO_TENANT_RUNNING_LIMIT": scenario.running_limit}
+    with override_settings(**LAB_SETTINGS, **limits), watched_database(switch):
         empty_tables()
-        with lab(storage=storage, switch=switch, is_real_time=is_real_time) as opened:
+        with lab(storage=storage, switch=switch, is_real_time=scenario.is_real_time) as opened:
             yield opened

@@ -153,10 +153,10 @@ MUTANTS: tuple[Mutant, ...] = (
         edits=(
             Edit(
                 file=f"{_SERVICES}/lifecycle.py",
-                old="    if fenced.update(state=transition.target, state_changed_at=now, **job_fields) == 0:",
+                old="    if fenced.update(state=transition.target, state_changed_at=now, ",
                 new="    if event == EventName.JOB_SUCCEEDED:\n"
                 "        fenced = VideoTranscodeJob.objects.for_tenant(job.tenant_id).filter(pk=job.pk)\n"
-                "    if fenced.update(state=transition.target, state_changed_at=now, **job_fields) == 0:",
+                "    if fenced.update(state=transition.target, state_changed_at=now, ",
             ),
             Edit(
                 file=f"{_SERVICES}/transcode.py",
@@ -307,6 +307,19 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
         ),
         scenario="a message that the queue lost",
+        caught_as="stuck",
+        is_quick=True,
+    ),
+    Mutant(
+        name="a freed slot wakes nobody up",
+        edits=(
+            Edit(
+                file=f"{_SERVICES}/transcode.py",
+                old="    wake_capped_jobs(tenant_id=job.tenant_id, now=now)\n",
+                new="",
+            ),
+        ),
+        scenario="three videos of a tenant with one slot, without a reconciler",
         caught_as="stuck",
         is_quick=True,
     ),

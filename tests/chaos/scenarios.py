@@ -19,6 +19,7 @@ class Scenario:
         steps: What happens, one process's step after the other. When one dies the next ones happen all the same.
         runs: Which processes run once the steps are over. Each net must hold by itself.
         patience_seconds: How long it may take.
+        running_limit: How many jobs the tenant may run at a time.
         most_attempts: How often the job is started when nobody dies.
         is_only_calm: Nobody dies at its points: they are another scenario's, or the scenario is a death itself.
         is_real_time: By the machine's clock and with threads, so nobody dies at its points either.
@@ -29,6 +30,7 @@ class Scenario:
     prepare: Step = lambda _story: None
     runs: frozenset[str] = EVERYTHING
     patience_seconds: tuple[float, ...] = PATIENCE_SECONDS
+    running_limit: int = 8
     most_attempts: int = 1
     is_only_calm: bool = False
     is_real_time: bool = False
@@ -114,6 +116,13 @@ SCENARIOS: tuple[Scenario, ...] = (
         runs=frozenset({"worker"}),
         most_attempts=3,
         is_only_calm=True,
+    ),
+    Scenario(
+        name="three videos of a tenant with one slot, without a reconciler",
+        prepare=steps.three_uploads_and_one_slot,
+        steps=(steps.worker, steps.relay, steps.worker, steps.relay, steps.worker),
+        runs=QUEUE_ALONE,
+        running_limit=1,
     ),
     Scenario(name="a long encode that the reconciler watches", prepare=steps.long_encode, steps=(steps.worker,)),
     Scenario(

@@ -186,6 +186,18 @@ def begun(story: Story) -> None:
     put(story)
 
 
+def three_uploads_and_one_slot(story: Story) -> None:
+    """While a tenant's only slot is taken, a worker that is free receives the messages of the two who wait."""
+    for _ in range(3):
+        uploaded(story)
+
+    def others_receive(story: Story) -> None:
+        story.lab.worker()
+        story.lab.worker()
+
+    story.lab.processor.interruptions.append(lambda: by_somebody_else(story, others_receive))
+
+
 def stale_handles_delete(story: Story) -> None:
     """A worker that slept through its lease wakes up after another one has taken over and died."""
     story.lab.line.faults.stale_delete = StaleDelete.DELETES

@@ -1,18 +1,23 @@
 """To every academy: a neighbour's thousand videos delay yours by no more than one slot, and you are told your place."""
 
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Event
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import models
+from django.db import connection, models, transaction
 
+from apps.support.outbox.models import OutboxMessage
 from apps.support.video.domain.contracts import ClaimedJob
-from apps.support.video.domain.errors import JobHeld, JobSettled
+from apps.support.video.domain.errors import JobHeld, JobSettled, TenantFull
 from apps.support.video.domain.lifecycle import JobState
 from apps.support.video.models import Video, VideoTranscodeJob, VideoUpload
 from apps.support.video.selectors.schedule import next_jobs_in_line, position_in_line
 from tests.support.videos import Pipeline, messages_of
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +67,7 @@ def drain(pipeline: Pipeline, *, slots: int) -> list[UUID]:
     while True:
         try:
             claim = pipeline.claim(first)
-        except (JobHeld, JobSettled):
+        except (JobHeld, JobSettled, TenantFull):
             if not running:
                 return turns
             pipeline.publish(running.popleft())
@@ -107,7 +112,7 @@ def test_the_limit_delays_and_does_not_refuse(big: Pipeline, settings: Any) -> N
     one, _two = big.claim(first), big.claim(first)
     third = VideoTranscodeJob.objects.for_tenant(big.tenant).get(state=JobState.QUEUED)
 
-    with pytest.raises(JobHeld):
+    with pytest.raises(TenantFull):
         big.claim(third.video)
     assert VideoTranscodeJob.objects.for_tenant(big.tenant).get(pk=third.pk).state == JobState.QUEUED
     sent_before = len(messages_of(third))
@@ -123,11 +128,82 @@ def test_a_cancelled_job_frees_its_slot_for_the_next(big: Pipeline, settings: An
     running = big.uploaded()
     big.claim(running)
     waiting = big.uploaded()
+    with pytest.raises(TenantFull):
+        big.claim(waiting)
     before = len(messages_of(big.job_of(waiting)))
 
     big.cancel(running)
 
     assert len(messages_of(big.job_of(waiting))) == before + 1
+
+
+def test_a_message_that_served_a_neighbour_is_missed_by_nobody(big: Pipeline, small: Pipeline, settings: Any) -> None:
+    """Its job is started by the neighbour's message, or, when there is no slot until then, by the slot."""
+    settings.VIDEO_TENANT_RUNNING_LIMIT = 1
+    running, waiting = big.uploaded(), big.uploaded()
+    first = big.claim(running)
+    neighbour = small.uploaded()
+    assert big.claim(waiting).job_id == small.job_of(neighbour).pk
+    with pytest.raises(TenantFull):
+        small.claim(neighbour)
+    before = len(messages_of(big.job_of(waiting)))
+
+    big.publish(first)
+
+    assert len(messages_of(big.job_of(waiting))) == before + 1
+
+
+def test_a_slot_for_which_a_message_is_on_its_way_wakes_nobody_up(big: Pipeline, settings: Any) -> None:
+    settings.VIDEO_TENANT_RUNNING_LIMIT = 2
+    line_up(big, count=2)
+    first = Video.objects.for_tenant(big.tenant).earliest("pk")
+    one, _two = big.claim(first), big.claim(first)
+    late = big.uploaded()
+    before = OutboxMessage.objects.count()
+
+    big.publish(one)
+
+    assert OutboxMessage.objects.count() == before
+    assert big.claim(late).job_id == big.job_of(late).pk
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_slots_that_are_freed_at_once_wake_two_jobs_up(big: Pipeline, settings: Any) -> None:
+    settings.VIDEO_TENANT_RUNNING_LIMIT = 2
+    first = line_up(big, count=4)
+    running = [big.claim(first), big.claim(first)]
+    waiting = VideoTranscodeJob.objects.for_tenant(big.tenant).filter(state=JobState.QUEUED)
+    for job in waiting:
+        with pytest.raises(TenantFull):
+            big.claim(job.video)
+    is_freed, is_waiting = Event(), Event()
+
+    def free_slowly() -> None:
+        with closing(connection), transaction.atomic():
+            big.retry_later(running[0])
+            is_freed.set()
+            is_waiting.wait(timeout=10)
+
+    def free() -> None:
+        with closing(connection):
+            is_freed.wait(timeout=10)
+            big.retry_later(running[1])
+
+    with ThreadPoolExecutor() as pool:
+        ends = [pool.submit(free_slowly), pool.submit(free)]
+        wait_until(locks_are_waited_for, timeout_seconds=10)
+        is_waiting.set()
+        for end in ends:
+            end.result()
+
+    assert [len(messages_of(job)) for job in waiting] == [1, 1]
+    assert not waiting.exclude(capped_at=None).exists()
+
+
+def locks_are_waited_for() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 def test_a_full_tenant_does_not_hold_up_another(big: Pipeline, small: Pipeline, settings: Any) -> None:

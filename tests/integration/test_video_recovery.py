@@ -4,15 +4,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.db import connections
 from django.db.models import F
 
 from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
-from apps.support.video.domain.errors import LeaseLost
+from apps.support.video.domain.errors import LeaseLost, TenantFull
 from apps.support.video.models import TenantUsage, TranscodeChunk, Video, VideoCharge, VideoTranscodeJob, VideoUpload
 from apps.support.video.recovery.dead_letters import DeadLettersAreSettled
 from apps.support.video.recovery.invariant import Finding, Invariant, World
@@ -35,7 +36,7 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
-WINDOW_SECONDS = float(settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
+WINDOW_SECONDS = float(django_settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
 DAY_SECONDS = 86_400.0
 GRACE_SECONDS = grace().total_seconds()
 
@@ -60,6 +61,13 @@ def lost_message(pipeline: Pipeline) -> Video:
     """A queued job whose message was sent and lost by the queue."""
     video = pipeline.uploaded()
     pipeline.fixed_clock.advance(seconds=WINDOW_SECONDS + 1)
+    return video
+
+
+def forgotten_slot(pipeline: Pipeline) -> Video:
+    """A capped job whose tenant has room again: the limit was raised, or whoever left the slot woke nobody up."""
+    video = pipeline.uploaded()
+    VideoTranscodeJob.objects.for_tenant(pipeline.tenant).filter(video=video).update(capped_at=pipeline.clock.now())
     return video
 
 
@@ -197,6 +205,7 @@ BROKEN: list[tuple[Invariant, Maker]] = [
     (WaitingVideoHasJob(), lost_job),
     (StatusIsProjection(), drifted_status),
     (QueuedJobHasMessage(), lost_message),
+    (QueuedJobHasMessage(), forgotten_slot),
     (RunningJobHasLease(), silent_worker),
     (RetryIsOnTime(), overdue_retry),
     (ArrivedUploadIsCompleted(), arrived),
@@ -316,6 +325,24 @@ class TestQueuedJobHasMessage:
             drain(pipeline)
             run_once(pipeline.world)
         assert len(messages_of(pipeline.job_of(video))) == 1
+
+    def test_who_waits_for_a_slot_is_not_lost_until_there_is_one(self, pipeline: Pipeline, settings: Any) -> None:
+        """To the tenant at its limit: nothing is sent in vain, and a raised limit starts as many as it lets start."""
+        settings.VIDEO_TENANT_RUNNING_LIMIT = 1
+        pipeline.claim(pipeline.uploaded(), lease_seconds=10_000)
+        waiting = [pipeline.uploaded() for _ in range(3)]
+        for video in waiting[:2]:
+            with pytest.raises(TenantFull):
+                pipeline.claim(video)
+        pipeline.fixed_clock.advance(seconds=WINDOW_SECONDS + 1)
+        assert reports(pipeline, QueuedJobHasMessage()) == (0, 0)
+
+        settings.VIDEO_TENANT_RUNNING_LIMIT = 3
+
+        # The third's message may be on its way, but nobody has seen it for so long: it is sent again.
+        assert reports(pipeline, QueuedJobHasMessage()) == (3, 2)
+        assert [len(messages_of(pipeline.job_of(video))) for video in waiting] == [2, 1, 2]
+        assert reports(pipeline, QueuedJobHasMessage()) == (0, 0)
 
     def test_a_job_without_any_message_gets_one(self, pipeline: Pipeline) -> None:
         video = lost_message(pipeline)
@@ -503,7 +530,7 @@ class TestTombstoneIsPurged:
     def test_nothing_is_purged_while_the_upload_url_still_takes_bytes(self, pipeline: Pipeline) -> None:
         """To the uploader: what arrives after the deletion is deleted too."""
         video = pipeline.pending()
-        url_ends_at = pipeline.clock.now() + timedelta(seconds=settings.VIDEO_UPLOAD_URL_TTL_SECONDS)
+        url_ends_at = pipeline.clock.now() + timedelta(seconds=django_settings.VIDEO_UPLOAD_URL_TTL_SECONDS)
         pipeline.delete(video)
         purge_after = pipeline.fresh(video).purge_after
         assert purge_after is not None

@@ -10,11 +10,13 @@ from typing import Any
 import boto3
 import psycopg
 import pytest
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.db import connection
 from django.utils import timezone
 
 from apps.standalone.engine_runner import EngineRunner
+from apps.support.outbox.models import OutboxMessage
+from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, TranscodeOutput
 from apps.support.video.models import TranscodeChunk, Video, VideoTranscodeJob
@@ -83,7 +85,7 @@ class TestQueue:
 
 @pytest.fixture(scope="module")
 def sqs(sqs_engine: EngineRunner) -> Any:
-    return boto3.client("sqs", region_name=settings.SQS_REGION, endpoint_url=settings.SQS_ENDPOINT_URL)
+    return boto3.client("sqs", region_name=django_settings.SQS_REGION, endpoint_url=django_settings.SQS_ENDPOINT_URL)
 
 
 @pytest.fixture
@@ -262,6 +264,34 @@ class TestEnds:
         job = pipeline.job_of(video)
         assert (job.state, job.failure_count, job.cause_code) == ("RETRY_WAIT", 0, "WORKER_SHUTDOWN")
         assert queue.left() == (1, 0)
+
+
+class TestTenantAtItsLimit:
+    def test_no_message_comes_again_and_again_and_all_videos_get_ready(
+        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor, settings: Any
+    ) -> None:
+        """To a tenant with one slot and three videos: they follow each other, and nothing ends in the dead letters."""
+        settings.VIDEO_TENANT_RUNNING_LIMIT = 1
+        settings.VIDEO_SQS_QUEUE_NAME = queue.name
+        videos = [uploaded(pipeline, queue) for _ in range(3)]
+        OutboxMessage.objects.all().delete()
+        seen: list[Outcome] = []
+
+        def receive_the_others(_claim: ClaimedJob, _progress: ProgressReporter) -> None:
+            processor.act = ScriptedProcessor.act
+            seen.extend(consume(handler, queue) for _ in range(2))
+            assert queue.left() == (0, 1)
+
+        processor.act = receive_the_others
+        assert consume(handler, queue) is Outcome.SUCCEEDED
+        assert seen == [Outcome.TENANT_FULL, Outcome.TENANT_FULL]
+        for _ in range(2):
+            assert drain_once(queue=queue.client, clock=pipeline.clock).sent == 1
+            assert consume(handler, queue) is Outcome.SUCCEEDED
+
+        assert [pipeline.fresh(video).status for video in videos] == ["READY"] * 3
+        assert queue.left() == (0, 0)
+        assert not OutboxMessage.objects.filter(sent_at=None).exists()
 
 
 def stopped_by(end: Callable[[], object]) -> Callable[[ClaimedJob, ProgressReporter], None]:

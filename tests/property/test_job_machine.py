@@ -11,10 +11,12 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
+from hypothesis import settings as bounds
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -30,12 +32,21 @@ from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
 from apps.support.video.domain.chunks import Chunk, ChunkKind, ClaimedChunk, JobPlan, Variant
 from apps.support.video.domain.contracts import ClaimedJob, JobProgress, TranscodeMessage
-from apps.support.video.domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost, VideoError
+from apps.support.video.domain.errors import (
+    JobHeld,
+    JobNotVisible,
+    JobSettled,
+    LeaseLost,
+    TenantFull,
+    VideoError,
+)
 from apps.support.video.domain.lifecycle import ACTIVE_JOB_STATES, JobState
 from apps.support.video.models import TranscodeChunk, Video, VideoEvent, VideoTranscodeJob
 from apps.support.video.recovery.invariant import World
+from apps.support.video.recovery.invariants import QueuedJobHasMessage
 from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.selectors.quota import usage_of
+from apps.support.video.selectors.schedule import full_tenants, tenants_with_forgotten_slots
 from apps.support.video.services import chunks, transcode
 from apps.support.video.services.lifecycle import current_projection
 from apps.support.video.services.quota import charge_due
@@ -48,6 +59,7 @@ from tests.support.videos import LEASE_SECONDS, Pipeline, output_of
 LONGEST_WAIT = timedelta(seconds=900 + 300 + 60)
 # The reconciler gives a lease that has just ended another moment, and a chunk's a little more.
 SWEEP_GRACE = timedelta(seconds=61)
+RUNNING_LIMIT = 2
 
 
 @dataclass
@@ -127,7 +139,7 @@ class JobMachine(RuleBasedStateMachine):
                     lease_seconds=LEASE_SECONDS,
                     clock=self.clock,
                 )
-            except JobSettled:
+            except (JobSettled, TenantFull):
                 self._delete(received)
             except JobHeld as held:
                 self._hide(received, held.retry_after_seconds)
@@ -209,6 +221,8 @@ class JobMachine(RuleBasedStateMachine):
     @rule()
     def sweep(self) -> None:
         run_once(self.world)
+        # Who waits for a slot that this round has taken from a dead worker is seen in the next one.
+        run_once(self.world, invariants=[QueuedJobHasMessage()])
         self._nothing_is_overdue()
 
     # What the world does.
@@ -245,6 +259,12 @@ class JobMachine(RuleBasedStateMachine):
             if job.state == JobState.RUNNING:
                 assert job.worker_id
                 assert job.lease_until
+
+    @invariant()
+    def the_limit_holds_and_no_slot_is_free_for_somebody_without_a_message(self) -> None:
+        running = [job for job in self._active_jobs() if job.state == JobState.RUNNING]
+        assert len(running) <= RUNNING_LIMIT
+        assert tenants_with_forgotten_slots(running_limit=RUNNING_LIMIT) == []
 
     @invariant()
     def chunks_belong_to_active_jobs_and_running_ones_have_a_lease(self) -> None:
@@ -318,6 +338,9 @@ class JobMachine(RuleBasedStateMachine):
         if job.state == JobState.RUNNING:
             assert job.lease_until is not None
             return job.lease_until
+        if job.state == JobState.QUEUED and full_tenants(running_limit=RUNNING_LIMIT):
+            # Until one of those that run leaves its slot.
+            return self.clock.now()
         window = timedelta(seconds=django_settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
         newest = OutboxMessage.objects.filter(subject=str(job.pk)).order_by("-id").first()
         known = [job.state_changed_at, *([job.next_attempt_at] if job.next_attempt_at else [])]
@@ -382,7 +405,8 @@ def _plan() -> JobPlan:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_every_state_that_is_not_final_has_an_owner_a_deadline_and_an_exit() -> None:
+def test_every_state_that_is_not_final_has_an_owner_a_deadline_and_an_exit(settings: Any) -> None:
     """About twenty seconds."""
-    bounded = settings(max_examples=10, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
+    settings.VIDEO_TENANT_RUNNING_LIMIT = RUNNING_LIMIT
+    bounded = bounds(max_examples=10, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(JobMachine, settings=bounded)

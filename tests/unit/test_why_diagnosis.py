@@ -249,12 +249,26 @@ CASES: list[Case] = [
         "queue",
         NextStep.OPERATOR_LOOKS,
     ),
+    *(
+        (
+            f"the tenant's slots are taken, {what}",
+            queued(line={"tenant_running": 2, "tenant_limit": 2, "queue_is_empty": True}, message=message),
+            Cause.QUEUE_TENANT_CAPPED,
+            "queue",
+            NextStep.WORKER_CLAIMS,
+        )
+        for what, message in {
+            "and its message is gone": MESSAGE,
+            "and there never was one": None,
+            "and none can be sent": replace(MESSAGE, created_at=ago(seconds=61), sent_at=None, last_error="refused"),
+        }.items()
+    ),
     (
-        "the tenant's slots are taken",
-        queued(line={"tenant_running": 2, "tenant_limit": 2}),
-        Cause.QUEUE_TENANT_CAPPED,
+        "the tenant's slots are taken by workers that have died",
+        queued(line={"tenant_running": 2, "tenant_limit": 2, "last_worker_seen_at": ago(minutes=3)}),
+        Cause.QUEUE_NO_CONSUMER,
         "queue",
-        NextStep.WORKER_CLAIMS,
+        NextStep.OPERATOR_LOOKS,
     ),
     ("encoding", ENCODING, Cause.ENCODING, "worker:host-7", NextStep.WORKER_FINISHES),
     (

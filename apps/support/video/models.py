@@ -240,6 +240,8 @@ class VideoTranscodeJob(models.Model):
     failure_count = models.PositiveIntegerField(default=0)
     max_attempts = models.PositiveIntegerField()
     next_attempt_at = models.DateTimeField(null=True)
+    capped_at = models.DateTimeField(null=True)
+    """Since when it waits, while QUEUED, for a slot of its tenant and for no message: that one has been given up."""
     worker_id = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -279,7 +281,16 @@ class VideoTranscodeJob(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["state_changed_at"], condition=Q(state=JobState.QUEUED), name="job_queued_age"),
+            models.Index(
+                fields=["state_changed_at"],
+                condition=Q(state=JobState.QUEUED, capped_at=None),
+                name="job_uncapped_age",
+            ),
+            models.Index(
+                fields=["tenant", "state_changed_at", "video"],
+                condition=Q(state=JobState.QUEUED, capped_at__isnull=False),
+                name="job_capped_of_tenant",
+            ),
             models.Index(
                 fields=["tenant", "state_changed_at", "video"],
                 condition=Q(state=JobState.QUEUED),

@@ -20,7 +20,7 @@ from apps.support.video.domain.contracts import (
     TranscodeOutput,
     UnreadableMessage,
 )
-from apps.support.video.domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost
+from apps.support.video.domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost, TenantFull
 from apps.support.video.services import transcode
 from libs.clock import Clock, SystemClock
 from libs.media.process import ProcessAborted
@@ -49,6 +49,7 @@ class Outcome(StrEnum):
     HANDED_BACK = "job_handed_back"
     LEASE_LOST = "lease_lost"
     HELD = "job_held"
+    TENANT_FULL = "tenant_full"
     HELPED = "chunks_done"
     SETTLED = "job_settled"
     NOT_VISIBLE = "job_not_visible"
@@ -116,18 +117,21 @@ class MessageHandler:
             claim = transcode.claim_job(
                 message=message, worker_id=self.worker_id, lease_seconds=self.lease_seconds, clock=self.clock
             )
-        except (JobNotVisible, JobHeld, JobSettled) as reason:
+        except (JobNotVisible, JobHeld, JobSettled, TenantFull) as reason:
             outcome = self._put_aside(message, received, reason)
             return Outcome.HELPED if self.helper.help_out() else outcome
         return self._attempt(claim, received)
 
     def _put_aside(
-        self, message: TranscodeMessage, received: ReceivedMessage, reason: JobNotVisible | JobHeld | JobSettled
+        self,
+        message: TranscodeMessage,
+        received: ReceivedMessage,
+        reason: JobNotVisible | JobHeld | JobSettled | TenantFull,
     ) -> Outcome:
-        """Delete or hide a message whose job needs no worker now."""
-        if isinstance(reason, JobSettled):
+        """Delete or hide a message that starts nothing now."""
+        if isinstance(reason, JobSettled | TenantFull):
             self._delete(received)
-            return Outcome.SETTLED
+            return Outcome.SETTLED if isinstance(reason, JobSettled) else Outcome.TENANT_FULL
         if message.is_call_for_help:
             # The table says who needs help; the message has woken us up and has done its work.
             self._delete(received)

@@ -361,8 +361,8 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
         "en": "The message is sent and waits to be received; add workers if the line is long.",
     },
     Cause.QUEUE_TENANT_CAPPED: {
-        "ko": "테넌트의 동시 실행 한도에 걸려 있습니다.",
-        "en": "The tenant's running limit is reached.",
+        "ko": "테넌트가 동시 실행 한도에 걸려 있습니다. 자리가 나면 다음 작업을 깨우며, 메시지는 없어도 됩니다.",
+        "en": "The tenant's running limit is reached; a freed slot wakes the next job up, no message is needed.",
     },
     Cause.QUEUE_NO_CONSUMER: {
         "ko": "2분 동안 작업자의 신호가 없습니다. run_video_worker를 시작하세요.",

@@ -100,6 +100,11 @@ class LineSeen:
     tenant_running: int
     tenant_limit: int | None
 
+    @property
+    def is_tenant_full(self) -> bool:
+        """Whether its tenant runs as many jobs as it may."""
+        return self.tenant_limit is not None and self.tenant_running >= self.tenant_limit
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
@@ -260,6 +265,16 @@ def _end_cause(job: JobSeen) -> Cause:
 
 def _of_queued(seen: Situation, job: JobSeen) -> Diagnosis:
     message, line = seen.message, seen.line
+    if line.is_tenant_full and not _has_no_consumer(seen):
+        # Whatever became of its message: a slot that is freed wakes the job up.
+        return _conclude(
+            seen,
+            Cause.QUEUE_TENANT_CAPPED,
+            holder="queue",
+            next_step=NextStep.WORKER_CLAIMS,
+            since=job.since,
+            position=line.position,
+        )
     if message is None:
         return _conclude(
             seen,
@@ -294,14 +309,16 @@ _WAITING_STEPS = {
 
 
 def _waiting_cause(seen: Situation, *, sent_at: datetime) -> Cause:
-    line = seen.line
-    if line.last_worker_seen_at is None or seen.now - line.last_worker_seen_at > NO_CONSUMER_AFTER:
+    if _has_no_consumer(seen):
         return Cause.QUEUE_NO_CONSUMER
-    if line.queue_is_empty and seen.now - sent_at > timedelta(seconds=10):
+    if seen.line.queue_is_empty and seen.now - sent_at > timedelta(seconds=10):
         return Cause.QUEUE_MESSAGE_LOST
-    if line.tenant_limit is not None and line.tenant_running >= line.tenant_limit:
-        return Cause.QUEUE_TENANT_CAPPED
     return Cause.QUEUE_WAITING
+
+
+def _has_no_consumer(seen: Situation) -> bool:
+    last = seen.line.last_worker_seen_at
+    return last is None or seen.now - last > NO_CONSUMER_AFTER
 
 
 def _of_running(seen: Situation, job: JobSeen) -> Diagnosis:

@@ -175,6 +175,10 @@ class JobHeld(Exception):
         super().__init__(f"held for {retry_after_seconds:.0f} s")
 
 
+class TenantFull(Exception):
+    """All who wait are of tenants that run as many jobs as they may; free slots wake them up. The message can go."""
+
+
 class JobSettled(Exception):
     """The job has its outcome. The message can go."""
 

@@ -15,9 +15,11 @@ from ..domain.chunks import ChunkState
 from ..domain.errors import TransitionRefused
 from ..domain.lifecycle import EventName, JobState
 from ..models import TranscodeChunk, Video, VideoTranscodeJob
+from ..selectors.schedule import capped_jobs, full_tenants, tenants_with_forgotten_slots
 from ..services.chunks import expire_chunk
 from ..services.deletion import purge_video
 from ..services.lifecycle import lock_video, record_event
+from ..services.slots import free_slots, lock_slots, wake_job
 from ..services.sqs_queue import add_wake_up
 from ..services.transcode import expire_lease
 from .invariant import ACTOR, Finding, Severity, World
@@ -34,24 +36,40 @@ class QueuedJobHasMessage:
     code = "V02"
     severity = Severity.WARNING
     runbook = "v02.md"
-    sentence = "A QUEUED job has an outbox row that is due, or one that was sent within the redelivery window."
+    sentence = (
+        "A QUEUED job has an outbox row that is due, or one that was sent within the redelivery window, "
+        "or its tenant runs as many jobs as it may."
+    )
 
     def find(self, world: World, *, limit: int) -> list[Finding]:
-        """Find jobs whose newest message was sent too long ago, or that have none."""
+        """Find jobs whose newest message was sent too long ago, or that have none, and capped ones with a free slot."""
         horizon = world.clock.now() - timedelta(seconds=settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
-        queued = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.QUEUED, state_changed_at__lt=horizon)
-        return [
+        queued = VideoTranscodeJob.objects.across_tenants().filter(
+            state=JobState.QUEUED, capped_at=None, state_changed_at__lt=horizon
+        )
+        full = full_tenants(running_limit=settings.VIDEO_TENANT_RUNNING_LIMIT)
+        silent = _silent_since(horizon, queued.exclude(tenant_id__in=full)).order_by("state_changed_at")
+        found = [
             _job_finding(self.code, job, f"no message since {job.newest_sent_at or job.created_at:%Y-%m-%dT%H:%M:%SZ}")
-            for job in _silent_since(horizon, queued).order_by("state_changed_at")[:limit]
+            for job in silent[:limit]
+        ]
+        tenants = tenants_with_forgotten_slots(running_limit=settings.VIDEO_TENANT_RUNNING_LIMIT)
+        forgotten = capped_jobs().filter(tenant_id__in=tenants)[: limit - len(found)]
+        return found + [
+            _job_finding(self.code, job, f"capped since {job.capped_at:%Y-%m-%dT%H:%M:%SZ}, and a slot is free")
+            for job in forgotten
         ]
 
     def repair(self, world: World, finding: Finding) -> None:
-        """Enqueue another message for the job."""
+        """Enqueue another message for the job; of a capped one only while a slot is free for it."""
         now = world.clock.now()
         with transaction.atomic():
             video = lock_video(tenant_id=finding.tenant_id, video_id=finding.video_id)
+            lock_slots(tenant_id=finding.tenant_id)
             job = _job(finding, state=JobState.QUEUED)
-            add_wake_up(job=job, now=now)
+            if job.capped_at is not None and free_slots(tenant_id=finding.tenant_id) == 0:
+                raise TransitionRefused(f"no slot is free for job {job.pk}")
+            wake_job(job=job, now=now)
             record_event(video=video, event=EventName.MESSAGE_RESENT, actor=ACTOR, now=now, job=job)
 
 

@@ -9,6 +9,7 @@ video by no more than one free slot.
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Count, QuerySet
 
 from ..domain.lifecycle import JobState
 from ..models import VideoTranscodeJob
@@ -78,6 +79,36 @@ def next_jobs_in_line(*, running_limit: int, count: int = 10) -> list[UUID]:
 def running_jobs_of(tenant_id: int) -> int:
     """Return how many jobs of a tenant are running."""
     return VideoTranscodeJob.objects.for_tenant(tenant_id).filter(state=JobState.RUNNING).count()
+
+
+def uncapped_jobs_of(tenant_id: int) -> int:
+    """Return how many queued jobs of a tenant have a message on its way."""
+    return VideoTranscodeJob.objects.for_tenant(tenant_id).filter(state=JobState.QUEUED, capped_at=None).count()
+
+
+def capped_jobs() -> "QuerySet[VideoTranscodeJob]":
+    """Return the jobs, of all tenants, that wait for a slot and have no message; each tenant's first one first."""
+    jobs = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.QUEUED, capped_at__isnull=False)
+    return jobs.order_by("tenant_id", "state_changed_at", "video_id")
+
+
+def full_tenants(*, running_limit: int) -> list[int]:
+    """Return the tenants that run as many jobs as they may."""
+    running = _jobs_by_tenant(state=JobState.RUNNING)
+    return [tenant_id for tenant_id, jobs in running.items() if jobs >= running_limit]
+
+
+def tenants_with_forgotten_slots(*, running_limit: int) -> list[int]:
+    """Return the tenants with capped jobs and a free slot that no message is on its way for."""
+    tenants = list(capped_jobs().order_by("tenant_id").values_list("tenant_id", flat=True).distinct())
+    running = _jobs_by_tenant(state=JobState.RUNNING, tenant_id__in=tenants)
+    uncapped = _jobs_by_tenant(state=JobState.QUEUED, capped_at=None, tenant_id__in=tenants)
+    return [tenant for tenant in tenants if running.get(tenant, 0) + uncapped.get(tenant, 0) < running_limit]
+
+
+def _jobs_by_tenant(**conditions: object) -> dict[int, int]:
+    jobs = VideoTranscodeJob.objects.across_tenants().filter(**conditions)
+    return dict(jobs.order_by().values_list("tenant_id").annotate(jobs=Count("id")))
 
 
 def position_in_line(job: VideoTranscodeJob) -> int:

@@ -80,7 +80,7 @@ def move_job(
     fenced = VideoTranscodeJob.objects.for_tenant(job.tenant_id).filter(
         pk=job.pk, state__in=transition.sources, attempt_count=job.attempt_count
     )
-    if fenced.update(state=transition.target, state_changed_at=now, **job_fields) == 0:
+    if fenced.update(state=transition.target, state_changed_at=now, capped_at=None, **job_fields) == 0:
         raise TransitionRefused(f"{event} of job {job.pk}, attempt {job.attempt_count}")
     moved = VideoTranscodeJob.objects.for_tenant(job.tenant_id).get(pk=job.pk)
     record_event(video=video, event=event, actor=actor, now=now, job=moved, data=data)

@@ -6,10 +6,11 @@ Every write names the attempt. An attempt that has lost its job finds zero rows,
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from libs.clock import Clock, SystemClock
 
@@ -21,14 +22,12 @@ from ..domain.retry import backoff_delay
 from ..models import TranscodeChunk, VideoTranscodeJob, VideoUpload
 from ..selectors.encoding import encoding_of
 from ..selectors.quota import limits_of
-from ..selectors.schedule import next_jobs_in_line, running_jobs_of
-from .lifecycle import Fields, move_job
+from ..selectors.schedule import next_jobs_in_line
+from .lifecycle import Fields, lock_video, move_job
+from .slots import RACE_PAUSE_SECONDS, lock_slots, spend_message, take_slot, wake_capped_jobs
 from .sqs_queue import add_wake_up
 
 SYSTEM_CLOCK = SystemClock()
-RACE_PAUSE_SECONDS = 5.0
-# A slot that is freed wakes its tenant's next job up; this is only the net below that.
-CAPPED_PAUSE_SECONDS = 60.0
 # V07 looks at what was published soon after, and then at its own pace.
 FIRST_CHECK_AFTER = timedelta(hours=1)
 
@@ -45,20 +44,21 @@ def claim_job(
 
     Raises:
         JobNotVisible: Unknown, or its commit is not visible yet. Leave the message for redelivery.
-        JobHeld: Another live attempt has it, its retry is not due, or its tenant runs as many jobs as it may, and
-            nobody else waits. Hide the message so long.
+        TenantFull: All who wait are of tenants that run as many jobs as they may. Delete the message: a slot that is
+            freed wakes them up.
+        JobHeld: Another live attempt has it, or its retry is not due, and nobody else waits. Hide the message so long.
         JobSettled: It has its outcome, and nobody else waits. Delete the message.
     """
     now = clock.now()
     reason = _make_claimable(message, now=now)
-    limit = settings.VIDEO_TENANT_RUNNING_LIMIT
-    for job_id in next_jobs_in_line(running_limit=limit):
+    for job_id in next_jobs_in_line(running_limit=settings.VIDEO_TENANT_RUNNING_LIMIT):
         try:
-            return _claim(job_id, worker_id=worker_id, lease_seconds=lease_seconds, running_limit=limit, now=now)
+            return _claim(job_id, worker_id=worker_id, lease_seconds=lease_seconds, now=now)
         except TransitionRefused:
             # Another worker was first, or has taken the tenant's last slot.
             continue
-    raise reason or JobHeld(retry_after_seconds=CAPPED_PAUSE_SECONDS)
+    spend_message(named=message.job_id, now=now)
+    raise reason or JobHeld(retry_after_seconds=RACE_PAUSE_SECONDS)
 
 
 def renew_lease(*, claim: ClaimedJob, progress: JobProgress, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -234,17 +234,14 @@ def cancel_job(
     Raises:
         TransitionRefused: It has its outcome.
     """
-    cancelled = move_job(
-        job=job,
+    return _leave_slot(
+        job,
         event=EventName.JOB_CANCELLED,
         actor=actor,
         now=now,
         job_fields={"finished_at": now, "cause_code": "CANCELLED", "next_attempt_at": None},
         video_fields=video_fields or {},
     )
-    _forget_chunks(cancelled)
-    wake_capped_job(tenant_id=job.tenant_id, now=now)
-    return cancelled
 
 
 def acknowledge_stop(*, claim: ClaimedJob, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -263,19 +260,6 @@ def acknowledge_stop(*, claim: ClaimedJob, clock: Clock = SYSTEM_CLOCK) -> None:
         for job in waiting:
             jobs.filter(pk=job.pk).update(next_attempt_at=now, waits_for=None)
             add_wake_up(job=job, now=now)
-
-
-def wake_capped_job(*, tenant_id: int, now: datetime) -> None:
-    """
-    Wake up the next job of a tenant that has just freed a slot, if it was at its limit.
-
-    Its message was hidden because the tenant was at its limit; nobody should wait until it shows again.
-    """
-    if running_jobs_of(tenant_id) != settings.VIDEO_TENANT_RUNNING_LIMIT - 1:
-        return
-    waiting = VideoTranscodeJob.objects.for_tenant(tenant_id).filter(state=JobState.QUEUED)
-    if job := waiting.order_by("state_changed_at", "video_id").first():
-        add_wake_up(job=job, now=now)
 
 
 def claim_of(job: VideoTranscodeJob) -> ClaimedJob:
@@ -331,12 +315,13 @@ def _put_in_line(job: VideoTranscodeJob, *, now: datetime) -> None:
         requeue_job(job=job, actor="worker", now=now)
 
 
-def _claim(job_id: UUID, *, worker_id: str, lease_seconds: float, running_limit: int, now: datetime) -> ClaimedJob:
+def _claim(job_id: UUID, *, worker_id: str, lease_seconds: float, now: datetime) -> ClaimedJob:
     job = VideoTranscodeJob.objects.across_tenants().filter(pk=job_id).first()
     if job is None:
         raise TransitionRefused(f"job {job_id} is gone")
     with transaction.atomic():
-        _take_slot(job.tenant_id, running_limit=running_limit)
+        lock_video(tenant_id=job.tenant_id, video_id=job.video_id)
+        take_slot(tenant_id=job.tenant_id)
         moved = move_job(
             job=job,
             event=EventName.JOB_CLAIMED,
@@ -357,14 +342,6 @@ def _claim(job_id: UUID, *, worker_id: str, lease_seconds: float, running_limit:
     return claim_of(moved)
 
 
-def _take_slot(tenant_id: int, *, running_limit: int) -> None:
-    """Let one claim of a tenant at a time count its running jobs, so that two cannot take the last slot."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"slots:{tenant_id}"])
-    if running_jobs_of(tenant_id) >= running_limit:
-        raise TransitionRefused(f"tenant {tenant_id} runs {running_limit} jobs")
-
-
 def _raise_if_held(until: datetime | None, *, now: datetime) -> None:
     if until is not None and until > now:
         raise JobHeld(retry_after_seconds=(until - now).total_seconds() + 1)
@@ -374,6 +351,16 @@ def _forget_chunks(job: VideoTranscodeJob) -> None:
     """Remove a job's chunks when it has ended: its playlists say all that they did, and helpers stop."""
     if job.state not in ACTIVE_JOB_STATES:
         TranscodeChunk.objects.for_tenant(job.tenant_id).filter(job=job).delete()
+
+
+def _leave_slot(job: VideoTranscodeJob, *, event: EventName, now: datetime, **move: Any) -> VideoTranscodeJob:
+    """Move a job on that may have been running, and wake up whoever has waited for its slot, in one transaction."""
+    lock_video(tenant_id=job.tenant_id, video_id=job.video_id)
+    lock_slots(tenant_id=job.tenant_id)
+    moved = move_job(job=job, event=event, now=now, **move)
+    _forget_chunks(moved)
+    wake_capped_jobs(tenant_id=job.tenant_id, now=now)
+    return moved
 
 
 def _own_job(claim: ClaimedJob) -> VideoTranscodeJob:
@@ -396,8 +383,8 @@ def _end_attempt(
     job = _own_job(claim)
     try:
         with transaction.atomic():
-            moved = move_job(
-                job=job,
+            return _leave_slot(
+                job,
                 event=event,
                 actor=f"worker:{job.worker_id}",
                 now=now,
@@ -405,9 +392,6 @@ def _end_attempt(
                 video_fields=video_fields or {},
                 data=data or {},
             )
-            _forget_chunks(moved)
-            wake_capped_job(tenant_id=job.tenant_id, now=now)
-            return moved
     except TransitionRefused as error:
         raise LeaseLost(f"job {claim.job_id}, attempt {claim.attempt}") from error
 
@@ -423,8 +407,8 @@ def _end_with_failure(
     ending = {"finished_at": now} if exhausted else {"next_attempt_at": now + delay}
     try:
         with transaction.atomic():
-            moved = move_job(
-                job=job,
+            moved = _leave_slot(
+                job,
                 event=EventName.JOB_ATTEMPTS_EXHAUSTED if exhausted else event,
                 actor=actor,
                 now=now,
@@ -434,8 +418,6 @@ def _end_with_failure(
             )
             if not exhausted:
                 add_wake_up(job=moved, now=now, due_at=now + delay)
-            _forget_chunks(moved)
-            wake_capped_job(tenant_id=job.tenant_id, now=now)
     except TransitionRefused as error:
         raise LeaseLost(f"job {job.pk}, attempt {job.attempt_count}") from error
     return JobState(moved.state)
