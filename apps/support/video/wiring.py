@@ -6,6 +6,7 @@ from functools import cache
 from django.conf import settings
 
 from libs.clock import Clock, SystemClock
+from libs.db.clock import DatabaseClock
 from libs.media.ffprobe import QUICK_INDEX_BYTES, FfprobeProber, MediaLimits
 from libs.queue.client import SQSQueueClient
 from libs.s3_client.client import S3Storage
@@ -16,8 +17,14 @@ from .services.verification import BoundedProber
 
 @cache
 def clock() -> Clock:
-    """Return the machine's clock."""
+    """Return the machine's clock, for what only this process compares."""
     return SystemClock()
+
+
+@cache
+def shared_clock() -> Clock:
+    """Return the database's clock, for leases and whatever else one process writes and another compares."""
+    return DatabaseClock()
 
 
 @cache
@@ -50,7 +57,7 @@ def fast_queue() -> SQSQueueClient:
 @cache
 def video_queue() -> VideoSQSQueue:
     """Return the transcode queue as the request path uses it."""
-    return VideoSQSQueue(queue=fast_queue(), clock=clock())
+    return VideoSQSQueue(queue=fast_queue(), clock=shared_clock())
 
 
 @cache

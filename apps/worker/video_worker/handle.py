@@ -22,7 +22,8 @@ from apps.support.video.domain.contracts import (
 )
 from apps.support.video.domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost, TenantFull
 from apps.support.video.services import transcode
-from libs.clock import Clock, SystemClock
+from libs.clock import Clock
+from libs.db.clock import DatabaseClock
 from libs.media.process import ProcessAborted
 from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMessage
 
@@ -99,7 +100,8 @@ class MessageHandler:
     """SQS hides a message for 12 hours at most, from its receipt: before that, another attempt takes over."""
     work_folder: Path
     stopping: threading.Event
-    clock: Clock = field(default_factory=SystemClock)
+    clock: Clock = field(default_factory=DatabaseClock)
+    """Leases are compared by other processes: a worker whose own clock is wrong must neither lose nor stretch one."""
 
     def handle(self, received: ReceivedMessage) -> Outcome:
         """Do what a message asks for and return what was done. A message that is not deleted comes again."""

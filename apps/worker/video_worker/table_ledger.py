@@ -11,14 +11,15 @@ from apps.support.video.domain.chunks import ChunkKind, ChunkStatus, ClaimedChun
 from apps.support.video.domain.contracts import ClaimedJob
 from apps.support.video.domain.errors import LeaseLost
 from apps.support.video.services import chunks
-from libs.clock import Clock, SystemClock
+from libs.clock import Clock
+from libs.db.clock import DatabaseClock
 
 from .database import persistently
 from .video.ledger import ChunkTicket
 
 Answer = TypeVar("Answer")
 
-SYSTEM_CLOCK = SystemClock()
+DATABASE_CLOCK = DatabaseClock()
 
 
 @dataclass(slots=True)
@@ -37,7 +38,7 @@ class TableLedger:
     `renew` is called from the lease's thread; everything else from the threads that do the work.
     """
 
-    def __init__(self, job: ClaimedJob, *, worker_id: str, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, job: ClaimedJob, *, worker_id: str, lease_seconds: float, clock: Clock = DATABASE_CLOCK) -> None:
         self._job = job
         self._worker_id = worker_id
         self._lease_seconds = lease_seconds

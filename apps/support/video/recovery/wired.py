@@ -7,7 +7,7 @@ from .invariant import World
 def wired_world() -> World:
     """Return the ports of this installation."""
     return World(
-        clock=wiring.clock(),
+        clock=wiring.shared_clock(),
         storage=wiring.storage(),
         prober=wiring.prober(),
         queue=wiring.video_queue(),

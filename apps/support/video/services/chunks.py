@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
-from libs.clock import Clock, SystemClock
+from libs.clock import Clock
+from libs.db.clock import DatabaseClock
 
 from ..domain.chunks import (
     AUDIO_RENDITION,
@@ -36,7 +37,7 @@ from .lifecycle import lock_video, record_event
 from .sqs_queue import add_wake_up
 from .transcode import claim_of
 
-SYSTEM_CLOCK = SystemClock()
+DATABASE_CLOCK = DatabaseClock()
 # A chunk that so many workers did not survive is not given to another one.
 MOST_LOSSES = 3
 # More than these would wait for each other more than they would help.
@@ -52,7 +53,7 @@ class HelpWanted:
     plan_digest: str
 
 
-def enter_plan(*, claim: ClaimedJob, plan: JobPlan, clock: Clock = SYSTEM_CLOCK) -> None:
+def enter_plan(*, claim: ClaimedJob, plan: JobPlan, clock: Clock = DATABASE_CLOCK) -> None:
     """
     Enter a job's chunks, and wake up helpers for them. Chunks of an earlier attempt stay when they are of this plan.
 
@@ -83,7 +84,7 @@ def claim_chunk(
     kinds: Collection[ChunkKind],
     worker_id: str,
     lease_seconds: float,
-    clock: Clock = SYSTEM_CLOCK,
+    clock: Clock = DATABASE_CLOCK,
 ) -> ClaimedChunk | None:
     """Take the first chunk of a running job that nobody does, or whose worker has gone silent; None: there is none."""
     now = clock.now()
@@ -105,7 +106,7 @@ def claim_chunk(
     return None
 
 
-def claim_help(*, worker_id: str, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> HelpWanted | None:
+def claim_help(*, worker_id: str, lease_seconds: float, clock: Clock = DATABASE_CLOCK) -> HelpWanted | None:
     """Take a chunk of the job that has been running longest and has one to spare; None: nobody needs help."""
     waiting = TranscodeChunk.objects.across_tenants().filter(state=ChunkState.WAITING, job__state=JobState.RUNNING)
     jobs = waiting.order_by("job__started_at").values_list("tenant_id", "job_id").distinct()
@@ -124,7 +125,9 @@ def claim_help(*, worker_id: str, lease_seconds: float, clock: Clock = SYSTEM_CL
     return None
 
 
-def renew_chunk(*, claim: ClaimedChunk, done_seconds: float, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+def renew_chunk(
+    *, claim: ClaimedChunk, done_seconds: float, lease_seconds: float, clock: Clock = DATABASE_CLOCK
+) -> None:
     """
     Move a chunk's lease on, and record how far it has come.
 
@@ -151,7 +154,7 @@ def record_part(*, claim: ClaimedChunk, part: TrackPart) -> None:
         _move_playable(job)
 
 
-def finish_chunk(*, claim: ClaimedChunk, parts: Sequence[TrackPart], said: str, clock: Clock = SYSTEM_CLOCK) -> None:
+def finish_chunk(*, claim: ClaimedChunk, parts: Sequence[TrackPart], said: str, clock: Clock = DATABASE_CLOCK) -> None:
     """
     Enter that a chunk is done, with all its parts.
 
@@ -171,7 +174,7 @@ def finish_chunk(*, claim: ClaimedChunk, parts: Sequence[TrackPart], said: str, 
         _move_playable(job)
 
 
-def release_chunk(*, claim: ClaimedChunk, has_failed: bool = False, clock: Clock = SYSTEM_CLOCK) -> None:
+def release_chunk(*, claim: ClaimedChunk, has_failed: bool = False, clock: Clock = DATABASE_CLOCK) -> None:
     """Give a chunk back at once, counting a failure or not. Nothing happens when it is another's already."""
     _own_rows(claim).update(
         state=ChunkState.WAITING,
@@ -220,7 +223,7 @@ def discard_plan(*, claim: ClaimedJob) -> None:
 
 
 def fail_chunk(
-    *, claim: ClaimedChunk, cause_code: str, detail: str, is_files_fault: bool, clock: Clock = SYSTEM_CLOCK
+    *, claim: ClaimedChunk, cause_code: str, detail: str, is_files_fault: bool, clock: Clock = DATABASE_CLOCK
 ) -> None:
     """Leave a chunk to the job's own worker to end the attempt with. Nothing happens when it is another's already."""
     _own_rows(claim).update(

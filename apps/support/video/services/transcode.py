@@ -12,7 +12,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
-from libs.clock import Clock, SystemClock
+from libs.clock import Clock
+from libs.db.clock import DatabaseClock
 
 from ..domain.contracts import ClaimedJob, JobProgress, TranscodeMessage, TranscodeOutput
 from ..domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost, TransitionRefused
@@ -27,13 +28,13 @@ from .lifecycle import Fields, lock_video, move_job
 from .slots import RACE_PAUSE_SECONDS, lock_slots, spend_message, take_slot, wake_capped_jobs
 from .sqs_queue import add_wake_up
 
-SYSTEM_CLOCK = SystemClock()
+DATABASE_CLOCK = DatabaseClock()
 # V07 looks at what was published soon after, and then at its own pace.
 FIRST_CHECK_AFTER = timedelta(hours=1)
 
 
 def claim_job(
-    *, message: TranscodeMessage, worker_id: str, lease_seconds: float, clock: Clock = SYSTEM_CLOCK
+    *, message: TranscodeMessage, worker_id: str, lease_seconds: float, clock: Clock = DATABASE_CLOCK
 ) -> ClaimedJob:
     """
     Start the next attempt of the job whose turn it is.
@@ -61,7 +62,9 @@ def claim_job(
     raise reason or JobHeld(retry_after_seconds=RACE_PAUSE_SECONDS)
 
 
-def renew_lease(*, claim: ClaimedJob, progress: JobProgress, lease_seconds: float, clock: Clock = SYSTEM_CLOCK) -> None:
+def renew_lease(
+    *, claim: ClaimedJob, progress: JobProgress, lease_seconds: float, clock: Clock = DATABASE_CLOCK
+) -> None:
     """
     Move the lease on, and record progress in the same UPDATE.
 
@@ -83,7 +86,7 @@ def renew_lease(*, claim: ClaimedJob, progress: JobProgress, lease_seconds: floa
         raise LeaseLost(f"job {claim.job_id}, attempt {claim.attempt}")
 
 
-def publish_job(*, claim: ClaimedJob, output: TranscodeOutput, clock: Clock = SYSTEM_CLOCK) -> None:
+def publish_job(*, claim: ClaimedJob, output: TranscodeOutput, clock: Clock = DATABASE_CLOCK) -> None:
     """
     Make an attempt's output the one that viewers see: SUCCEEDED and the pointer switch in one commit.
 
@@ -127,7 +130,7 @@ def publish_job(*, claim: ClaimedJob, output: TranscodeOutput, clock: Clock = SY
         uploads.update(verified=True, media_facts=source_facts)
 
 
-def fail_job(*, claim: ClaimedJob, cause_code: str, detail: str, clock: Clock = SYSTEM_CLOCK) -> None:
+def fail_job(*, claim: ClaimedJob, cause_code: str, detail: str, clock: Clock = DATABASE_CLOCK) -> None:
     """
     End the job for good: the file is at fault, and another attempt would end the same way.
 
@@ -145,7 +148,7 @@ def fail_job(*, claim: ClaimedJob, cause_code: str, detail: str, clock: Clock = 
     )
 
 
-def retry_job(*, claim: ClaimedJob, cause_code: str, detail: str, clock: Clock = SYSTEM_CLOCK) -> JobState:
+def retry_job(*, claim: ClaimedJob, cause_code: str, detail: str, clock: Clock = DATABASE_CLOCK) -> JobState:
     """
     End the attempt, not the job: something of ours went wrong.
 
@@ -167,7 +170,7 @@ def retry_job(*, claim: ClaimedJob, cause_code: str, detail: str, clock: Clock =
     )
 
 
-def hand_back_job(*, claim: ClaimedJob, detail: str = "", clock: Clock = SYSTEM_CLOCK) -> None:
+def hand_back_job(*, claim: ClaimedJob, detail: str = "", clock: Clock = DATABASE_CLOCK) -> None:
     """
     Give the job back at once, because this worker stops. It costs no attempt of the budget.
 
@@ -244,7 +247,7 @@ def cancel_job(
     )
 
 
-def acknowledge_stop(*, claim: ClaimedJob, clock: Clock = SYSTEM_CLOCK) -> None:
+def acknowledge_stop(*, claim: ClaimedJob, clock: Clock = DATABASE_CLOCK) -> None:
     """
     Say that a worker has stopped working on a job that was cancelled. What waited for that starts at once.
 

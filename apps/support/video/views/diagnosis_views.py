@@ -33,7 +33,7 @@ class WhyView(APIView):
         principal = current_principal(request)
         video = get_video(tenant=principal.tenant, video_id=pk)
         explanation = explain_video(
-            video=video, storage=wiring.storage(), queue=wiring.fast_queue(), clock=wiring.clock()
+            video=video, storage=wiring.storage(), queue=wiring.fast_queue(), clock=wiring.shared_clock()
         )
         is_operator = principal.may_write_videos
         answer = why_json(video, explanation, language=language_of(request), for_operator=is_operator)

@@ -90,7 +90,7 @@ class LibraryViews(VideoViewSetBase):
         return None
 
     def _apply(self, request: Request, video_id: int, fields: dict[str, Any]) -> None:
-        tenant, actor, clock = current_tenant(request), current_actor(request), wiring.clock()
+        tenant, actor, clock = current_tenant(request), current_actor(request), wiring.shared_clock()
         match BulkAction(fields["action"]):
             case BulkAction.RETRY:
                 retry_video(tenant=tenant, video_id=video_id, actor=actor, queue=wiring.video_queue(), clock=clock)

@@ -138,7 +138,7 @@ class OpsOverviewView(APIView):
     @extend_schema(operation_id="ops_overview", responses=OpsOverviewSerializer)
     def get(self, _request: Request) -> Response:
         """Show the funnel, the queue, the outbox, dead letters, workers, tenants by backlog, and the invariants."""
-        now, queue = wiring.clock().now(), wiring.fast_queue()
+        now, queue = wiring.shared_clock().now(), wiring.fast_queue()
         depth = health.queue_depth(queue, queue_name=settings.VIDEO_SQS_QUEUE_NAME)
         answer = {
             "at": now,

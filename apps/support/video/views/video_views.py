@@ -137,7 +137,9 @@ class VideoViewSet(LibraryViews, UploadViews):
     @idempotent
     def destroy(self, request: Request, pk: int) -> Response:
         """Delete a video: gone at once for everyone, its objects soon after."""
-        delete_video(tenant=current_tenant(request), video_id=pk, actor=current_actor(request), clock=wiring.clock())
+        delete_video(
+            tenant=current_tenant(request), video_id=pk, actor=current_actor(request), clock=wiring.shared_clock()
+        )
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
@@ -225,7 +227,7 @@ class VideoViewSet(LibraryViews, UploadViews):
             video_id=pk,
             actor=current_actor(request),
             queue=wiring.video_queue(),
-            clock=wiring.clock(),
+            clock=wiring.shared_clock(),
             **fields,
         )
         answer = {"detail": retried.detail, "job_id": str(retried.job.pk)}
@@ -236,7 +238,7 @@ class VideoViewSet(LibraryViews, UploadViews):
     def cancel(self, request: Request, pk: int) -> Response:
         """Cancel the active job; its worker stops at its next heartbeat."""
         job = cancel_video(
-            tenant=current_tenant(request), video_id=pk, actor=current_actor(request), clock=wiring.clock()
+            tenant=current_tenant(request), video_id=pk, actor=current_actor(request), clock=wiring.shared_clock()
         )
         return Response({"detail": "cancelled", "job_id": str(job.pk)}, status=status.HTTP_202_ACCEPTED)
 

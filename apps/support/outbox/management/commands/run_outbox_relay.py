@@ -6,7 +6,7 @@ from threading import Event
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from libs.clock import SystemClock
+from libs.db.clock import DatabaseClock
 from libs.queue.client import SQSQueueClient
 
 from ...companions import running_companions
@@ -29,4 +29,4 @@ class Command(BaseCommand):
             read_timeout_seconds=10,
         )
         with running_companions(stop):
-            run_relay(queue=queue, clock=SystemClock(), stop=stop)
+            run_relay(queue=queue, clock=DatabaseClock(), stop=stop)

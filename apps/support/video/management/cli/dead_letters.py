@@ -32,7 +32,7 @@ def dlq_list(options: Namespace) -> Answer:
 def dlq_redrive(options: Namespace) -> Answer:
     """Send kept messages to the job queue again; without --apply only say which."""
     letters = _chosen(options)
-    now = wiring.clock().now()
+    now = wiring.shared_clock().now()
     done = [options.apply and redrive_dead_letter(letter_id=letter.pk, now=now) for letter in letters]
     return _answer(letters, done, action="redrive", apply=options.apply)
 

@@ -46,7 +46,9 @@ def status(options: Namespace) -> Answer:
 def why(options: Namespace) -> Answer:
     """Explain a video: exit 1 when something is wrong with it."""
     video = find_video(options.video_id)
-    explanation = explain_video(video=video, storage=wiring.storage(), queue=wiring.fast_queue(), clock=wiring.clock())
+    explanation = explain_video(
+        video=video, storage=wiring.storage(), queue=wiring.fast_queue(), clock=wiring.shared_clock()
+    )
     diagnosis = explanation.diagnosis
     row = {
         "video_id": video.pk,
@@ -63,7 +65,7 @@ def why(options: Namespace) -> Answer:
         "position_in_line": diagnosis.position_in_line,
         "next_step": NEXT_STEP_TEXTS[diagnosis.next_step][options.language],
         "next_step_at": diagnosis.next_step_at,
-        "allowed_actions": [action.value for action in actions_of(video, now=wiring.clock().now())],
+        "allowed_actions": [action.value for action in actions_of(video, now=wiring.shared_clock().now())],
         "evidence": [asdict(piece) for piece in explanation.evidence],
     }
     healthy = diagnosis.verdict in HEALTHY_VERDICTS
@@ -85,7 +87,7 @@ def retry(options: Namespace) -> Answer:
         video_id=video.pk,
         actor=ACTOR,
         queue=wiring.video_queue(),
-        clock=wiring.clock(),
+        clock=wiring.shared_clock(),
         force=options.force,
     )
     started = retried.detail is not RetryDetail.ALREADY_ACTIVE
@@ -98,7 +100,7 @@ def cancel(options: Namespace) -> Answer:
     video = find_video(options.video_id)
     if not options.apply:
         return _dry_run(video, action="cancel")
-    job = cancel_video(tenant=video.tenant, video_id=video.pk, actor=ACTOR, clock=wiring.clock())
+    job = cancel_video(tenant=video.tenant, video_id=video.pk, actor=ACTOR, clock=wiring.shared_clock())
     return Answer(rows=[{"video_id": video.pk, "action": "cancel", "applied": True, "job_id": str(job.pk)}])
 
 
@@ -134,7 +136,7 @@ def _is_active(video: Video) -> bool:
 
 
 def _dry_run(video: Video, *, action: str) -> Answer:
-    allowed = action in {allowed.value for allowed in actions_of(video, now=wiring.clock().now())}
+    allowed = action in {allowed.value for allowed in actions_of(video, now=wiring.shared_clock().now())}
     row = {"video_id": video.pk, "action": action, "applied": False, "allowed": allowed, "status": video.status}
     return Answer(
         rows=[row],
