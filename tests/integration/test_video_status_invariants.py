@@ -68,6 +68,13 @@ def test_v01_leaves_a_deleted_video_alone(pipeline: Pipeline) -> None:
         ("uploaded", VideoStatus.FAILED),
         ("pending", VideoStatus.PROCESSING),
         ("failed", VideoStatus.PROCESSING),
+        ("ready", VideoStatus.FAILED),
+        ("ready", VideoStatus.EXPIRED),
+        ("reencoding", VideoStatus.FAILED),
+        ("failed", VideoStatus.EXPIRED),
+        ("dead", VideoStatus.EXPIRED),
+        ("refused", VideoStatus.EXPIRED),
+        ("expired", VideoStatus.FAILED),
     ],
 )
 def test_v05_puts_a_status_right_and_says_so(state: str, wrong: VideoStatus, pipeline: Pipeline) -> None:
@@ -85,6 +92,24 @@ def test_v05_puts_a_status_right_and_says_so(state: str, wrong: VideoStatus, pip
     with pytest.raises(TransitionRefused):
         StatusIsProjection().repair(pipeline.world, finding)
     assert all_rows() == before
+
+
+def test_v05_comes_to_every_video_that_has_ended(pipeline: Pipeline) -> None:
+    """To the viewer of an old video: a pass looks at a part of them in each round, and then begins again."""
+    invariant = StatusIsProjection(ended_at_once=1)
+    videos = [pipeline.ready() for _ in range(3)]
+
+    def rounds_until_repaired(video: Video) -> int:
+        Video.objects.for_tenant(pipeline.tenant).filter(pk=video.pk).update(status=VideoStatus.FAILED)
+        for number in range(1, 10):
+            run_once(pipeline.world, invariants=[invariant])
+            if pipeline.fresh(video).status == VideoStatus.READY:
+                return number
+        raise AssertionError("nobody looked")
+
+    assert rounds_until_repaired(videos[2]) == 3
+    # An empty window ends the pass.
+    assert rounds_until_repaired(videos[0]) == 2
 
 
 def test_a_round_repairs_both(pipeline: Pipeline) -> None:

@@ -422,15 +422,25 @@ class Pipeline:
 
 
 def write_output(pipeline: Pipeline, video: Video) -> None:
-    """Store what a video's published attempt says that it has written: two renditions, sound, and a thumbnail."""
+    """Store what a video's published attempt says that it has written: two renditions, sound, and its pictures."""
     prefix = video.published_prefix
     for name in ("360p", "720p", "audio"):
         pipeline.storage.write(f"{prefix}video-0000-1.mp4.{name}", bytes(600))
         pipeline.storage.write(f"{prefix}{name}.m3u8", MEDIA_PLAYLIST.format(name=name).encode())
     pipeline.storage.write(f"{prefix}master.m3u8", MASTER_PLAYLIST.encode())
-    pipeline.storage.write(f"{prefix}thumbnail.jpg", b"jpeg")
+    for name in ("thumbnail.jpg", "storyboard-1.jpg", "storyboard-2.jpg"):
+        pipeline.storage.write(f"{prefix}{name}", b"jpeg")
+    pipeline.storage.write(f"{prefix}storyboard.vtt", STORYBOARD.encode())
 
 
+STORYBOARD = """WEBVTT
+
+00:00:00.000 --> 00:00:06.000
+storyboard-1.jpg#xywh=0,0,160,90
+
+00:00:06.000 --> 00:00:12.500
+storyboard-2.jpg#xywh=0,0,160,90
+"""
 MASTER_PLAYLIST = """#EXTM3U
 #EXT-X-VERSION:7
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="main",DEFAULT=YES,URI="audio.m3u8"
@@ -475,6 +485,7 @@ def output_of(claim: ClaimedJob) -> TranscodeOutput:
         renditions=("360p", "720p"),
         master_key=f"{claim.output_prefix}master.m3u8",
         thumbnail_key=f"{claim.output_prefix}thumbnail.jpg",
+        storyboard_key=f"{claim.output_prefix}storyboard.vtt",
         object_count=7,
         bytes_total=123_456,
         source_facts={"duration_seconds": 12.5},

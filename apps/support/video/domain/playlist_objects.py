@@ -1,5 +1,5 @@
 """
-Reading from stored playlists what has to be beside them.
+Reading from stored playlists and storyboards what has to be beside them.
 
 Source:
     RFC 8216, sections 4.1 (URI lines), 4.3.2.2 (EXT-X-BYTERANGE), 4.3.2.5 (EXT-X-MAP), 4.3.4.1 (EXT-X-MEDIA).
@@ -7,6 +7,8 @@ Source:
 
 import re
 
+# A line of a cue: a picture beside the storyboard, and a region of it. https://www.w3.org/TR/media-frags/#naming-space
+CUE_PICTURE = re.compile(r"^([\w.-]+)#xywh=", re.ASCII | re.MULTILINE)
 _URI = re.compile(r'URI="([^"]+)"')
 _RANGE = re.compile(r"BYTERANGE[:=]\"?(\d{1,18})@(\d{1,18})")
 
@@ -31,6 +33,11 @@ def objects_named_by(playlist: str) -> dict[str, int]:
             sizes[name] = max(sizes.get(name, 0), size_bytes)
             size_bytes = 0
     return sizes
+
+
+def pictures_named_by(storyboard: str) -> list[str]:
+    """Return the pictures that the cues of a storyboard show regions of."""
+    return list(dict.fromkeys(CUE_PICTURE.findall(storyboard)))
 
 
 def _range_end(line: str) -> int:

@@ -14,9 +14,14 @@ from ..domain.lifecycle import (
 )
 from ..models import Video, VideoTranscodeJob
 from ..services.lifecycle import current_projection, lock_video, project, record_event
-from .invariant import ACTOR, Finding, Severity, World
+from .invariant import ACTOR, Finding, Look, PacedInvariant, Severity, World
+from .rounds import VideoWindow, move_cursor, next_window
 
 _UNDER_WAY = (VideoStatus.UPLOADED, VideoStatus.PROCESSING)
+_ENDS = (VideoStatus.FAILED, VideoStatus.EXPIRED)
+# A million videos that have come to their end are looked at in less than two hours.
+ENDED_AT_ONCE = 10_000
+_ENDED = "V05:ended"
 
 
 class WaitingVideoHasJob:
@@ -46,7 +51,7 @@ class WaitingVideoHasJob:
             world.queue.create_job_and_enqueue(video, actor=ACTOR, caller_sends=False)
 
 
-class StatusIsProjection:
+class StatusIsProjection(PacedInvariant):
     """V05: the status is what upload, job and pointer say."""
 
     code = "V05"
@@ -54,15 +59,25 @@ class StatusIsProjection:
     runbook = "v05.md"
     sentence = "A video's status equals the projection of its upload, its current job and its pointer."
 
-    def find(self, world: World, *, limit: int) -> list[Finding]:  # noqa: ARG002
-        """Look at every video that is on its way, by its status or by its job."""
+    def __init__(self, *, ended_at_once: int = ENDED_AT_ONCE) -> None:
+        self._ended_at_once = ended_at_once
+
+    def look(self, world: World, *, limit: int) -> Look:
+        """Look at every video that is on its way, by its status or by its job, and at the next ones that are not."""
         by_status = _living().filter(status__in=[VideoStatus.PENDING, *_UNDER_WAY])
         by_job = _living().filter(current_job__state__in=ACTIVE_JOB_STATES)
-        found = {video.pk: video for videos in (by_status, by_job) for video in _drifted(videos)[:limit]}
-        return [
+        moving = {video.pk: video for videos in (by_status, by_job) for video in _drifted(videos)[:limit]}
+        window = next_window(_ENDED, size=self._ended_at_once)
+        ended = {video.pk: video for video in _drifted_ended(window)[:limit]}
+
+        def move_on() -> None:
+            move_cursor(_ENDED, to=window.cursor_behind(list(ended), limit=limit), now=world.clock.now())
+
+        findings = [
             _finding(self.code, video, f"{video.status}, but its rows say {current_projection(video)}")
-            for video in list(found.values())[:limit]
+            for video in (moving | ended).values()
         ]
+        return Look(findings=findings, move_on=move_on)
 
     def repair(self, world: World, finding: Finding) -> None:
         """Project again, and say so in the timeline."""
@@ -79,6 +94,17 @@ class StatusIsProjection:
 
 def _living() -> QuerySet[Video]:
     return Video.objects.across_tenants().filter(deleted_at=None).order_by("status_changed_at")
+
+
+def _drifted_ended(window: VideoWindow) -> QuerySet[Video]:
+    """
+    Return the videos of a window that have come to an end which their rows do not say, by id.
+
+    Nearly all are READY and published, and the table itself demands that the one comes with the other.
+    """
+    taken_down = ~Q(published_prefix="") & ~Q(status=VideoStatus.READY)
+    videos = Video.objects.across_tenants().filter(deleted_at=None, pk__gt=window.after, pk__lte=window.until)
+    return _drifted(videos.filter(taken_down | Q(status__in=_ENDS))).order_by("pk")
 
 
 def _drifted(videos: QuerySet[Video]) -> QuerySet[Video]:

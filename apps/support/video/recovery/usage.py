@@ -9,7 +9,7 @@ from ..models import TenantUsage, VideoCharge, VideoUpload
 from ..services.lifecycle import lock_video, record_event
 from ..services.quota import lock_usage, settle_charge
 from .invariant import ACTOR, Finding, Look, PacedInvariant, Severity, World
-from .rounds import cursor_of, move_cursor
+from .rounds import cursor_of, move_cursor, next_window
 
 _CHARGES, _SUMS = "V11:charges", "V11:sums"
 CHARGES_AT_ONCE = 20_000
@@ -38,9 +38,6 @@ _DRIFTED_CHARGES = """
        OR coalesce(charge.open_uploads, 0) <> CASE WHEN is_pending THEN 1 ELSE 0 END
     ORDER BY used.id
     LIMIT %(limit)s
-"""
-_WINDOW_END = """
-    SELECT max(id), count(*) FROM (SELECT id FROM video WHERE id > %s ORDER BY id LIMIT %s) AS videos
 """
 _NEXT_TENANTS = "SELECT id FROM core_tenant WHERE id > %s ORDER BY id LIMIT %s"
 _DRIFTED_SUMS = """
@@ -81,18 +78,11 @@ class UsageIsExact(PacedInvariant):
         return Look(findings=[*charges, *sums][:limit], move_on=move_on)
 
     def _drifted_charges(self, *, limit: int) -> tuple[list[Finding], str]:
-        after = int(cursor_of(_CHARGES) or 0)
+        window = next_window(_CHARGES, size=CHARGES_AT_ONCE)
         with connection.cursor() as cursor:
-            cursor.execute(_WINDOW_END, [after, CHARGES_AT_ONCE])
-            until, count = cursor.fetchone()
-            if not count:
-                return [], ""
-            cursor.execute(_DRIFTED_CHARGES, {"after": after, "until": until, "limit": limit})
+            cursor.execute(_DRIFTED_CHARGES, {"after": window.after, "until": window.until, "limit": limit})
             found = [self._finding(tenant_id, video_id) for tenant_id, video_id in cursor.fetchall()]
-        if len(found) == limit:
-            # There may be more in this window.
-            return found, str(found[-1].video_id)
-        return found, str(until) if count == CHARGES_AT_ONCE else ""
+        return found, window.cursor_behind([finding.video_id for finding in found], limit=limit)
 
     def _drifted_sums(self) -> tuple[list[Finding], str]:
         with connection.cursor() as cursor:

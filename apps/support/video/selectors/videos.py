@@ -10,7 +10,7 @@ from apps.core.models import Tenant
 from ..domain.actions import VideoAction, allowed_actions
 from ..domain.errors import VideoNotFound
 from ..domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
-from ..models import Video, VideoEvent, VideoUpload
+from ..models import Video, VideoEvent, VideoTranscodeJob, VideoUpload
 
 # A player wants a whole segment at least before it starts.
 SHORTEST_PLAYABLE_SECONDS = 3.0
@@ -87,6 +87,14 @@ def playable_until_seconds(video: Video) -> float | None:
     if job is None or job.state not in ACTIVE_JOB_STATES or job.playable_until_seconds < SHORTEST_PLAYABLE_SECONDS:
         return None
     return job.playable_until_seconds
+
+
+def storyboard_of(video: Video) -> str | None:
+    """Return the name of a published video's storyboard below its prefix, if it has one."""
+    jobs = VideoTranscodeJob.objects.for_tenant(video.tenant_id).filter(video=video)
+    published = jobs.filter(output__master_key=video.master_key).order_by("-created_at").first()
+    key = published.output.get("storyboard_key", "") if published and video.master_key else ""
+    return key.removeprefix(video.published_prefix) or None
 
 
 def events_of(video: Video) -> QuerySet[VideoEvent]:

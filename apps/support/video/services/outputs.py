@@ -10,9 +10,10 @@ from libs.db.guards import assert_no_transaction
 
 from ..domain.errors import SourceNotFoundOrEmpty, TransitionRefused
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName, VideoStatus
-from ..domain.playlist_objects import objects_named_by, playlists_named_by
+from ..domain.playlist_objects import objects_named_by, pictures_named_by, playlists_named_by
 from ..domain.ports import ObjectStorage
 from ..models import Video, VideoTranscodeJob, VideoUpload
+from ..selectors.videos import storyboard_of
 from .jobs import CLEAN_SLATE
 from .lifecycle import lock_video, project, record_event
 from .sqs_queue import VideoSQSQueue
@@ -35,7 +36,7 @@ def look_at_output(video: Video, *, storage: ObjectStorage) -> OutputSeen:
     """
     Compare what the playlists of a published video name with what storage lists under its prefix.
 
-    One listing and one read a playlist; media are not read.
+    One listing, and one read for each playlist and the storyboard; media are not read.
 
     Raises:
         StorageUnavailable: Storage did not answer.
@@ -49,8 +50,8 @@ def look_at_output(video: Video, *, storage: ObjectStorage) -> OutputSeen:
         return OutputSeen(missing=(master,), is_playable=False)
     shown, sound = playlists_named_by(_read(prefix + master, storage=storage))
     missing = {name: _missing_of(name, sizes, prefix=prefix, storage=storage) for name in [*shown, *sound]}
-    pictures = [video.thumbnail_key.removeprefix(prefix)] if video.thumbnail_key else []
-    lost = [name for names in missing.values() for name in names] + [name for name in pictures if not sizes.get(name)]
+    lost = [name for names in missing.values() for name in names]
+    lost += [name for name in _pictures_of(video, sizes, storage=storage) if not sizes.get(name)]
     is_playable = any(not missing[name] for name in shown) and not any(missing[name] for name in sound)
     return OutputSeen(missing=tuple(dict.fromkeys(lost)), is_playable=is_playable)
 
@@ -108,6 +109,16 @@ def _missing_of(name: str, sizes: Mapping[str, int], *, prefix: str, storage: Ob
         return [name]
     named = objects_named_by(_read(prefix + name, storage=storage))
     return [item for item, size_bytes in named.items() if sizes.get(item, -1) < size_bytes] if named else [name]
+
+
+def _pictures_of(video: Video, sizes: Mapping[str, int], *, storage: ObjectStorage) -> Sequence[str]:
+    """Return what has to be there beside the media: the thumbnail, the storyboard, and the pictures that it names."""
+    thumbnail = [video.thumbnail_key.removeprefix(video.published_prefix)] if video.thumbnail_key else []
+    storyboard = storyboard_of(video)
+    if storyboard is None:
+        return thumbnail
+    cues = _read(video.published_prefix + storyboard, storage=storage) if sizes.get(storyboard) else ""
+    return [*thumbnail, storyboard, *pictures_named_by(cues)]
 
 
 def _read(key: str, *, storage: ObjectStorage) -> str:

@@ -14,16 +14,16 @@ from ..domain.actions import VideoAction
 from ..domain.errors import PlaybackObjectMissing, PlaybackTokenInvalid, SourceNotFoundOrEmpty
 from ..domain.keys import job_of_live_prefix, live_prefix
 from ..domain.playback_token import PlaybackClaims, read_token, sign_token
+from ..domain.playlist_objects import CUE_PICTURE
 from ..domain.playlists import MASTER_NAME
 from ..domain.ports import ObjectStorage
-from ..models import Video, VideoTranscodeJob
-from ..selectors.videos import get_video
+from ..models import Video
+from ..selectors.videos import get_video, storyboard_of
 from .jobs import require_action
 from .live import finished_as_live, live_playlist, published_prefix_of_job
 from .storage_errors import translated_storage_errors
 
 _PLAYLIST_PATH = re.compile(r"(?:[\w-]+/)*[\w-]+\.(?:m3u8|vtt)", re.ASCII)
-_CUE_PICTURE = re.compile(r"^([\w.-]+)#xywh=", re.ASCII | re.MULTILINE)
 _URI_ATTRIBUTE = re.compile(r'URI="([^"]+)"')
 
 
@@ -67,7 +67,7 @@ def grant_playback(
     return PlaybackGrant(
         token=sign_token(claims, secret=settings.VIDEO_PLAYBACK_SECRET),
         master_path=video.master_key.removeprefix(video.published_prefix) or MASTER_NAME,
-        storyboard_path=_storyboard_path(video),
+        storyboard_path=storyboard_of(video),
         thumbnail_url=thumbnail_url,
         expires_at=expires_at,
     )
@@ -117,7 +117,7 @@ def _stored_playlist(prefix: str, path: str, *, storage: ObjectStorage) -> str:
 
 def rewrite_cue_uris(storyboard: str, *, sign: Callable[[str], str]) -> str:
     """Replace the picture that each cue of a storyboard names by what `sign` returns for it; the region in it stays."""
-    return _CUE_PICTURE.sub(lambda match: f"{sign(match[1])}#xywh=", storyboard)
+    return CUE_PICTURE.sub(lambda match: f"{sign(match[1])}#xywh=", storyboard)
 
 
 def rewrite_media_uris(playlist: str, *, sign: Callable[[str], str]) -> str:
@@ -160,13 +160,6 @@ def _live_prefix(video: Video) -> str:
     if video.current_job_id is None:
         raise PlaybackObjectMissing
     return live_prefix(tenant_id=video.tenant_id, video_id=video.pk, job_id=video.current_job_id)
-
-
-def _storyboard_path(video: Video) -> str | None:
-    jobs = VideoTranscodeJob.objects.for_tenant(video.tenant_id).filter(video=video)
-    published = jobs.filter(output__master_key=video.master_key).order_by("-created_at").first()
-    key = published.output.get("storyboard_key", "") if published and video.master_key else ""
-    return key.removeprefix(video.published_prefix) or None
 
 
 def _still_there(claims: PlaybackClaims) -> bool:
