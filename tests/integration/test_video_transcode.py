@@ -13,6 +13,7 @@ from django.db import IntegrityError, connections, transaction
 
 from apps.core.models import TenantEncoding, TenantLimits
 from apps.support.outbox.relay import drain_once
+from apps.support.video.domain.chunks import ChunkKind, ClaimedChunk
 from apps.support.video.domain.contracts import ClaimedJob, EncodingChoices, JobProgress
 from apps.support.video.domain.errors import (
     InvalidStatus,
@@ -23,15 +24,21 @@ from apps.support.video.domain.errors import (
     TransitionRefused,
 )
 from apps.support.video.domain.lifecycle import EventName, JobState
-from apps.support.video.models import Video, VideoTranscodeJob, VideoUpload
+from apps.support.video.models import TranscodeChunk, Video, VideoTranscodeJob, VideoUpload
+from apps.support.video.recovery.reconciler import run_once
+from apps.support.video.services.chunks import claim_chunk
 from apps.support.video.services.jobs import Retry, RetryDetail
 from apps.support.video.services.lifecycle import move_job
-from apps.support.video.services.transcode import acknowledge_stop, claim_job, hand_back_job, renew_lease
+from apps.support.video.services.stopping import acknowledge_chunk_stop, acknowledge_stop
+from apps.support.video.services.transcode import claim_job, hand_back_job, renew_lease
 from tests.support.videos import LEASE_SECONDS, NOON, Pipeline, all_rows, messages_of
 
 pytestmark = pytest.mark.django_db
 
 HALF_WAY = JobProgress(stage="encoding", percent=50.0, remaining_seconds=30.0)
+
+
+HELP_SECONDS = LEASE_SECONDS + 30
 
 
 @pytest.fixture
@@ -442,6 +449,34 @@ class TestCancelAndRetry:
         assert pipeline.events_of(video)[-2:] == ["job_cancelled", "job_created"]
 
 
+def claimed_chunks(pipeline: Pipeline, claim: ClaimedJob, *, workers: list[str]) -> list[ClaimedChunk]:
+    """Let each of these workers do a chunk of a job, for longer than the job's own lease."""
+    TranscodeChunk.objects.bulk_create(
+        TranscodeChunk(
+            tenant=pipeline.tenant,
+            job_id=claim.job_id,
+            position=position,
+            kind=ChunkKind.VIDEO,
+            number=position,
+            start_seconds=0.0,
+            state_changed_at=NOON,
+        )
+        for position in range(len(workers) + 1)
+    )
+    claims = [
+        claim_chunk(
+            tenant_id=claim.tenant_id,
+            job_id=claim.job_id,
+            kinds=[ChunkKind.VIDEO],
+            worker_id=worker_id,
+            lease_seconds=HELP_SECONDS,
+            clock=pipeline.clock,
+        )
+        for worker_id in workers
+    ]
+    return [claimed for claimed in claims if claimed]
+
+
 class TestForceWhileRunning:
     """To the operator: two jobs never work on one video at the same time."""
 
@@ -468,6 +503,51 @@ class TestForceWhileRunning:
         acknowledge_stop(claim=claim, clock=pipeline.clock)
         assert pipeline.job_of(video).next_attempt_at == NOON
         assert [message.due_at for message in messages_of(job)][-1] == NOON
+        assert pipeline.claim(video, worker_id="worker-b").job_id == job.pk
+
+    def test_it_waits_for_the_old_ones_helpers_too(self, pipeline: Pipeline) -> None:
+        """Until the last of them has said that it has stopped, whoever that is."""
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        own, helped = claimed_chunks(pipeline, claim, workers=["worker-a", "helper"])
+        job = pipeline.retried(video, force=True).job
+        acknowledge_stop(claim=claim, clock=pipeline.clock)
+        assert pipeline.job_of(video).next_attempt_at == NOON + timedelta(seconds=HELP_SECONDS + 1)
+        with pytest.raises(JobHeld):
+            pipeline.claim(video, worker_id="worker-b")
+        assert list(TranscodeChunk.objects.for_tenant(pipeline.tenant).values_list("pk", flat=True)) == [
+            helped.chunk_id
+        ]
+
+        acknowledge_chunk_stop(claim=own, job=claim, clock=pipeline.clock)
+        with pytest.raises(JobHeld):
+            pipeline.claim(video, worker_id="worker-b")
+        acknowledge_chunk_stop(claim=helped, job=claim, clock=pipeline.clock)
+
+        assert pipeline.claim(video, worker_id="worker-b").job_id == job.pk
+        assert not TranscodeChunk.objects.for_tenant(pipeline.tenant).exists()
+
+    def test_a_helper_that_died_holds_it_up_until_its_lease_has_run_out(self, pipeline: Pipeline) -> None:
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        claimed_chunks(pipeline, claim, workers=["helper"])
+        job = pipeline.retried(video, force=True).job
+        acknowledge_stop(claim=claim, clock=pipeline.clock)
+        assert messages_of(job)[-1].due_at == NOON + timedelta(seconds=HELP_SECONDS + 1)
+
+        pipeline.fixed_clock.advance(seconds=HELP_SECONDS + 2)
+        assert pipeline.claim(video, worker_id="worker-b").job_id == job.pk
+        pipeline.fixed_clock.advance(seconds=30)
+        run_once(pipeline.world)
+        assert not TranscodeChunk.objects.for_tenant(pipeline.tenant).exists()
+
+    def test_forcing_twice_does_not_forget_the_first_worker(self, pipeline: Pipeline) -> None:
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        pipeline.retried(video, force=True)
+        job = pipeline.retried(video, force=True).job
+        assert job.next_attempt_at == NOON + timedelta(seconds=LEASE_SECONDS + 1)
+        acknowledge_stop(claim=claim, clock=pipeline.clock)
         assert pipeline.claim(video, worker_id="worker-b").job_id == job.pk
 
     def test_a_worker_that_lost_the_job_earlier_does_not_speak_for_the_last_one(self, pipeline: Pipeline) -> None:

@@ -20,8 +20,10 @@ from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, TranscodeOutput
 from apps.support.video.models import TranscodeChunk, Video, VideoTranscodeJob
+from apps.support.video.services.stopping import acknowledge_stop
 from apps.worker.video_worker.consumer import consume_once
 from apps.worker.video_worker.handle import MessageHandler, Outcome
+from apps.worker.video_worker.help import Helper
 from apps.worker.video_worker.lease import ProgressReporter
 from apps.worker.video_worker.video.ledger import ChunkLedger
 from libs.clock import SystemClock
@@ -455,6 +457,49 @@ class TestLostLease:
         assert job.next_attempt_at <= timezone.now()
         assert (job.state, messages_of(job)[-1].due_at) == ("RETRY_WAIT", job.next_attempt_at)
         assert pipeline.claim(video, worker_id="worker-b").job_id == job.pk
+
+    def test_a_helper_says_too_that_it_has_stopped(self, pipeline: Pipeline, tmp_path: Path) -> None:
+        """To the operator: the next job need not wait for the lease of a helper that has noticed."""
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        TranscodeChunk.objects.create(
+            tenant=pipeline.tenant,
+            job_id=claim.job_id,
+            position=0,
+            kind="video",
+            number=0,
+            start_seconds=0.0,
+            state_changed_at=timezone.now(),
+        )
+
+        def force_out() -> None:
+            pipeline.retried(video, force=True)
+            acknowledge_stop(claim=claim, clock=pipeline.clock)
+            assert pipeline.job_of(video).waits_for_id == claim.job_id
+
+        helper = Helper(
+            workshop=StoppedWorkshop(force_out),  # type: ignore[arg-type]
+            worker_id="helper",
+            lease_seconds=LEASE_SECONDS,
+            work_folder=tmp_path,
+            stopping=threading.Event(),
+            job_waits=lambda: False,
+        )
+        assert helper.help_out() == 0
+        job = pipeline.job_of(video)
+        assert (job.waits_for_id, messages_of(job)[-1].due_at) == (None, job.next_attempt_at)
+        assert not TranscodeChunk.objects.for_tenant(pipeline.tenant).exists()
+
+
+class StoppedWorkshop:
+    """A workshop in which a job is ended by somebody before anything is done."""
+
+    def __init__(self, end: Callable[[], None]) -> None:
+        self._end = end
+
+    def open(self, job: ClaimedJob, *, may_copy: bool) -> object:
+        self._end()
+        raise ProcessAborted("told to stop")
 
 
 def test_a_database_connection_that_is_cut_costs_no_encode(

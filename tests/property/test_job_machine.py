@@ -45,9 +45,10 @@ from apps.support.video.models import TranscodeChunk, Video, VideoEvent, VideoTr
 from apps.support.video.recovery.invariant import World
 from apps.support.video.recovery.invariants import QueuedJobHasMessage
 from apps.support.video.recovery.reconciler import run_once
+from apps.support.video.selectors.leases import is_held
 from apps.support.video.selectors.quota import usage_of
 from apps.support.video.selectors.schedule import full_tenants, tenants_with_forgotten_slots
-from apps.support.video.services import chunks, transcode
+from apps.support.video.services import chunks, stopping, transcode
 from apps.support.video.services.lifecycle import current_projection
 from apps.support.video.services.quota import charge_due
 from apps.support.video.services.sqs_queue import VideoSQSQueue
@@ -180,6 +181,7 @@ class JobMachine(RuleBasedStateMachine):
                 chunks.finish_chunk(claim=claimed, parts=[], said="", clock=self.clock)
             else:
                 chunks.release_chunk(claim=claimed, has_failed=True, clock=self.clock)
+        stopping.acknowledge_chunk_stop(claim=claimed, job=held.claim, clock=self.clock)
 
     @precondition(lambda self: self.held)
     @rule(data=st.data())
@@ -207,6 +209,7 @@ class JobMachine(RuleBasedStateMachine):
             "hand back": lambda: transcode.hand_back_job(claim=claim, clock=self.clock),
         }
         if not self._fenced(held, ends[how]):
+            stopping.acknowledge_stop(claim=claim, clock=self.clock)
             return
         if how == "hand back":
             self._hide(held.received, 0)
@@ -267,9 +270,16 @@ class JobMachine(RuleBasedStateMachine):
         assert tenants_with_forgotten_slots(running_limit=RUNNING_LIMIT) == []
 
     @invariant()
+    def nobody_works_on_a_video_beside_those_of_an_earlier_job(self) -> None:
+        for job in self._active_jobs():
+            if job.state == JobState.RUNNING:
+                assert not is_held(tenant_id=job.tenant_id, video_id=job.video_id, now=self.clock.now())
+
+    @invariant()
     def chunks_belong_to_active_jobs_and_running_ones_have_a_lease(self) -> None:
         for chunk in TranscodeChunk.objects.for_tenant(self.pipeline.tenant).select_related("job"):
-            assert chunk.job.state in ACTIVE_JOB_STATES
+            is_being_left = chunk.job.state == JobState.CANCELLED and chunk.state == "RUNNING"
+            assert chunk.job.state in ACTIVE_JOB_STATES or is_being_left
             assert chunk.state != "RUNNING" or (chunk.lease_until and chunk.worker_id)
 
     @invariant()

@@ -254,7 +254,7 @@ class VideoTranscodeJob(models.Model):
     cause_detail = models.TextField(blank=True)
     output = models.JSONField(default=dict, blank=True)
     waits_for = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="+")
-    """The job in whose place this one was made while its worker was at it: this one starts when that has stopped."""
+    """The job in whose place this one was made while workers were at it: this one starts when all have stopped."""
     plan = models.JSONField(default=dict, blank=True)
     """What is being made, as playlists name it; empty until the first attempt has looked at the source."""
     playable_until_seconds = models.FloatField(default=0.0)

@@ -21,7 +21,7 @@ from apps.support.video.domain.contracts import (
     UnreadableMessage,
 )
 from apps.support.video.domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost, TenantFull
-from apps.support.video.services import transcode
+from apps.support.video.services import stopping, transcode
 from libs.clock import Clock
 from libs.db.clock import DatabaseClock
 from libs.media.process import ProcessAborted
@@ -151,7 +151,7 @@ class MessageHandler:
         except LeaseLost:
             outcome = Outcome.LEASE_LOST
             # All our processes have ended: whoever waits for that need not wait for the lease.
-            persistently(lambda: transcode.acknowledge_stop(claim=claim))
+            persistently(lambda: stopping.acknowledge_stop(claim=claim, clock=self.clock))
         if outcome in {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY}:
             self._delete(received)
         elif outcome is Outcome.HANDED_BACK:

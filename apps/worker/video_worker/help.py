@@ -5,13 +5,14 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import structlog
 
 from apps.support.video.domain.errors import LeaseLost
-from apps.support.video.services import chunks
+from apps.support.video.services import chunks, stopping
 from apps.support.video.services.chunks import HelpWanted
 from libs.media.process import ProcessAborted
 
@@ -59,6 +60,8 @@ class Helper:
             try:
                 self._do(wanted)
             except (_CannotHelp, LeaseLost):
+                # Whoever waits until everybody has left a job that was cancelled need not wait for this lease.
+                persistently(partial(stopping.acknowledge_chunk_stop, claim=wanted.claim, job=wanted.job))
                 break
             done += 1
         return done

@@ -184,9 +184,12 @@ def release_chunk(*, claim: ClaimedChunk, has_failed: bool = False, clock: Clock
     )
 
 
-def expire_chunk(*, chunk: TranscodeChunk, actor: str, now: datetime) -> ChunkState:
+def expire_chunk(*, chunk: TranscodeChunk, actor: str, now: datetime) -> ChunkState | None:
     """
     Take a chunk from a worker that has gone silent, and call for help; too many losses leave it to the job's worker.
+
+    Returns:
+        The chunk's state, or None when its job was cancelled: nobody needs the chunk, and it is removed.
 
     Raises:
         LeaseLost: The chunk moved on meanwhile.
@@ -200,6 +203,8 @@ def expire_chunk(*, chunk: TranscodeChunk, actor: str, now: datetime) -> ChunkSt
         rows = TranscodeChunk.objects.for_tenant(chunk.tenant_id).filter(
             pk=chunk.pk, state=ChunkState.RUNNING, attempt_count=chunk.attempt_count, lease_until=chunk.lease_until
         )
+        if job.state == JobState.CANCELLED and rows.delete()[0]:
+            return None
         if rows.update(state=state, state_changed_at=now, lease_until=None, failure_count=losses, **cause) == 0:
             raise LeaseLost(f"chunk {chunk.pk}, attempt {chunk.attempt_count}")
         if state is ChunkState.WAITING and job.state == JobState.RUNNING:

@@ -13,6 +13,7 @@ from ..domain.keys import output_prefix, source_prefix
 from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName
 from ..domain.ports import ObjectStorage
 from ..models import Video, VideoTranscodeJob, VideoUpload
+from ..selectors.leases import held_until
 from .lifecycle import lock_live_video, lock_video, record_event
 from .quota import settle_charge
 from .storage_errors import translated_storage_errors
@@ -75,8 +76,7 @@ def _cancel_active_job(video: Video, *, actor: str, now: datetime) -> None:
 
 
 def _safe_purge_time(video: Video, *, now: datetime) -> datetime:
-    leases = VideoTranscodeJob.objects.for_tenant(video.tenant_id).filter(video=video, lease_until__gt=now)
-    latest = max((job.lease_until for job in leases if job.lease_until), default=now)
+    latest = max(now, held_until(tenant_id=video.tenant_id, video_id=video.pk) or now)
     upload = VideoUpload.objects.for_tenant(video.tenant_id).get(video=video)
     if upload.completed_at is None:
         # The browser holds a URL that takes bytes until it ends, and nobody can take it back.

@@ -11,8 +11,9 @@ from libs.clock import Clock
 
 from ..domain.actions import VideoAction
 from ..domain.errors import InvalidStatus, TransitionRefused
-from ..domain.lifecycle import ACTIVE_JOB_STATES, JobState
+from ..domain.lifecycle import ACTIVE_JOB_STATES
 from ..models import Video, VideoTranscodeJob
+from ..selectors.leases import is_held
 from ..selectors.videos import actions_of, get_video
 from .lifecycle import Fields, lock_video, project
 from .sqs_queue import VideoSQSQueue
@@ -43,8 +44,8 @@ def retry_video(
     """
     Start a new job for a video whose last one has ended. A READY video stays READY meanwhile.
 
-    While a worker may still be at the last job, which was cancelled, the new one waits until that has said that it
-    has stopped, or its lease has run out.
+    While workers may still be at jobs that were cancelled, be it as helpers, the new one waits until all of them have
+    said that they have stopped, or their leases have run out.
 
     Args:
         force: Cancel a job that is active first. Without it, that one is the answer and nothing changes.
@@ -64,9 +65,9 @@ def retry_video(
         video = get_video(tenant=tenant, video_id=video_id)
         require_action(video, VideoAction.RETRY, now=clock.now())
         project(video=video, now=clock.now(), video_fields=CLEAN_SLATE)
-        stopping = last if last is not None and _may_still_run(last, now=clock.now()) else None
-        job = queue.create_job_and_enqueue(video, actor=actor, caller_sends=False, after=stopping)
-        return Retry(job=job, detail=RetryDetail.AFTER_STOP if stopping else RetryDetail.QUEUED)
+        must_wait = is_held(tenant_id=video.tenant_id, video_id=video.pk, now=clock.now())
+        job = queue.create_job_and_enqueue(video, actor=actor, caller_sends=False, after=last if must_wait else None)
+        return Retry(job=job, detail=RetryDetail.AFTER_STOP if must_wait else RetryDetail.QUEUED)
 
 
 def cancel_video(*, tenant: Tenant, video_id: int, actor: str, clock: Clock) -> VideoTranscodeJob:
@@ -101,8 +102,3 @@ def require_action(video: Video, action: VideoAction, *, now: datetime) -> None:
     if action not in actions_of(video, now=now):
         job_id = str(video.current_job_id) if video.current_job_id else None
         raise InvalidStatus(status=video.status, action=str(action), video_id=video.pk, job_id=job_id)
-
-
-def _may_still_run(job: VideoTranscodeJob, *, now: datetime) -> bool:
-    """Tell whether a job that was cancelled may still have a worker: one that stops clears its lease."""
-    return job.state == JobState.CANCELLED and job.lease_until is not None and job.lease_until > now

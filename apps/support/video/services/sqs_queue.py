@@ -16,6 +16,7 @@ from ..domain.contracts import TranscodeMessage, UnreadableMessage
 from ..domain.errors import EnqueueFailed, JobPreconditionFailed
 from ..domain.lifecycle import EventName, JobState, VideoStatus
 from ..models import Video, VideoTranscodeJob
+from ..selectors.leases import held_until
 from .lifecycle import project, record_event
 
 log = structlog.get_logger(__name__)
@@ -68,7 +69,8 @@ class VideoSQSQueue:
         Args:
             video: Locked by the caller, its source accepted, with no active job.
             caller_sends: The caller means to `enqueue_by_job` after the commit, and the relay leaves the row to them.
-            after: A cancelled job whose worker may not have stopped yet: this one waits for that, or for its lease.
+            after: A cancelled job in whose place this one comes while workers may still be at the video: it waits for
+                them, or for the end of their leases.
 
         Raises:
             JobPreconditionFailed: The video is neither UPLOADED nor a READY one to be encoded again.
@@ -83,7 +85,7 @@ class VideoSQSQueue:
             state_changed_at=now,
             created_at=now,
             max_attempts=settings.VIDEO_MAX_ATTEMPTS,
-            **_start_of(after),
+            **(_start_after(after, now=now) if after else {"state": JobState.QUEUED}),
         )
         grace_seconds = settings.VIDEO_SEND_TIMEOUT_SECONDS + 1 if caller_sends else 0
         add_wake_up(job=job, now=now, due_at=job.next_attempt_at, sender_grace=timedelta(seconds=grace_seconds))
@@ -112,12 +114,11 @@ class VideoSQSQueue:
             raise EnqueueFailed(video_id=job.video_id, job_id=str(job.pk)) from error
 
 
-def _start_of(after: VideoTranscodeJob | None) -> dict[str, object]:
-    if after is None or after.lease_until is None:
-        return {"state": JobState.QUEUED}
+def _start_after(after: VideoTranscodeJob, *, now: datetime) -> dict[str, object]:
+    until = held_until(tenant_id=after.tenant_id, video_id=after.video_id) or now
     return {
         "state": JobState.RETRY_WAIT,
-        "next_attempt_at": after.lease_until + STOP_GRACE,
+        "next_attempt_at": until + STOP_GRACE,
         "waits_for": after,
         "cause_code": "CLAIM_HELD",
     }

@@ -15,6 +15,7 @@ from django.db import transaction
 from libs.clock import Clock
 from libs.db.clock import DatabaseClock
 
+from ..domain.chunks import ChunkState
 from ..domain.contracts import ClaimedJob, JobProgress, TranscodeMessage, TranscodeOutput
 from ..domain.errors import JobHeld, JobNotVisible, JobSettled, LeaseLost, TransitionRefused
 from ..domain.keys import attempt_prefix
@@ -247,24 +248,6 @@ def cancel_job(
     )
 
 
-def acknowledge_stop(*, claim: ClaimedJob, clock: Clock = DATABASE_CLOCK) -> None:
-    """
-    Say that a worker has stopped working on a job that was cancelled. What waited for that starts at once.
-
-    Nothing happens for an attempt that was not the job's last, or whose job was not cancelled.
-    """
-    now = clock.now()
-    jobs = VideoTranscodeJob.objects.for_tenant(claim.tenant_id)
-    with transaction.atomic():
-        cancelled = jobs.filter(pk=claim.job_id, state=JobState.CANCELLED, attempt_count=claim.attempt)
-        if cancelled.update(lease_until=None) == 0:
-            return
-        waiting = jobs.select_for_update(of=("self",)).filter(waits_for_id=claim.job_id, state=JobState.RETRY_WAIT)
-        for job in waiting:
-            jobs.filter(pk=job.pk).update(next_attempt_at=now, waits_for=None)
-            add_wake_up(job=job, now=now)
-
-
 def claim_of(job: VideoTranscodeJob) -> ClaimedJob:
     """Return a running job as its worker, or one that helps it, sees it."""
     upload = job.video.upload
@@ -352,8 +335,13 @@ def _raise_if_held(until: datetime | None, *, now: datetime) -> None:
 
 def _forget_chunks(job: VideoTranscodeJob) -> None:
     """Remove a job's chunks when it has ended: its playlists say all that they did, and helpers stop."""
-    if job.state not in ACTIVE_JOB_STATES:
-        TranscodeChunk.objects.for_tenant(job.tenant_id).filter(job=job).delete()
+    if job.state in ACTIVE_JOB_STATES:
+        return
+    chunks = TranscodeChunk.objects.for_tenant(job.tenant_id).filter(job=job)
+    if job.state == JobState.CANCELLED:
+        # Those are leases: whoever comes after waits until their workers have stopped.
+        chunks = chunks.exclude(state=ChunkState.RUNNING)
+    chunks.delete()
 
 
 def _leave_slot(job: VideoTranscodeJob, *, event: EventName, now: datetime, **move: Any) -> VideoTranscodeJob:
