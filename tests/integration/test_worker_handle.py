@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, TranscodeOutput
 from apps.support.video.models import TranscodeChunk, Video, VideoTranscodeJob
+from apps.support.video.recovery.invariants import RunningJobHasLease
+from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.services.stopping import acknowledge_stop
 from apps.worker.video_worker.consumer import consume_once
-from apps.worker.video_worker.handle import MessageHandler, Outcome
+from apps.worker.video_worker.handle import MOST_HELD_RECEIVES, MessageHandler, Outcome
 from apps.worker.video_worker.help import Helper
 from apps.worker.video_worker.lease import ProgressReporter
 from apps.worker.video_worker.video.ledger import ChunkLedger
@@ -382,6 +385,29 @@ class TestNoWork:
         assert consume(handler, queue) is Outcome.HELD
         assert (processor.claims, all_rows()) == ([], before)
         assert queue.left() == (0, 1)
+
+    def test_a_duplicate_does_not_come_again_until_it_ends_in_the_dead_letters(
+        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler
+    ) -> None:
+        """To the operator: an encode that takes an hour is no alarm."""
+        video = uploaded(pipeline, queue)
+        pipeline.claim(video, worker_id="worker-b", lease_seconds=600)
+        for _ in range(MOST_HELD_RECEIVES):
+            (received,) = queue.client.receive(
+                queue_name=queue.name, max_messages=1, wait_seconds=5, visibility_seconds=600
+            )
+            assert handler.handle(received) is Outcome.HELD
+            assert queue.left() == (0, 1)
+            queue.client.change_visibility(
+                queue_name=queue.name, receipt_handle=received.receipt_handle, visibility_seconds=0
+            )
+
+        assert consume(handler, queue) is Outcome.HELD
+        assert queue.left() == (0, 0)
+        VideoTranscodeJob.objects.across_tenants().update(lease_until=timezone.now() - timedelta(seconds=5))
+        run_once(pipeline.world, invariants=[RunningJobHasLease()])
+        assert pipeline.job_of(video).state == "RETRY_WAIT"
+        assert messages_of(pipeline.job_of(video))[-1].sent_at is None
 
     def test_a_settled_job_costs_its_message_and_nothing_else(
         self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor

@@ -35,8 +35,10 @@ from .video.ledger import ChunkLedger
 
 log = structlog.get_logger(__name__)
 
-# A duplicate of a held job: the table wakes the job up again by itself, so the message may sleep.
+# A duplicate of a held job: the table wakes the job up again by itself, so the message may sleep. One that comes again
+# and again goes: a long encode would drive it into the DLQ.
 LONGEST_HELD_SECONDS = 900.0
+MOST_HELD_RECEIVES = 2
 NOT_VISIBLE_SECONDS = 10.0
 HANDED_OVER = "handed over before the queue's longest visibility"
 
@@ -134,8 +136,8 @@ class MessageHandler:
         if isinstance(reason, JobSettled | TenantFull):
             self._delete(received)
             return Outcome.SETTLED if isinstance(reason, JobSettled) else Outcome.TENANT_FULL
-        if message.is_call_for_help:
-            # The table says who needs help; the message has woken us up and has done its work.
+        if message.is_call_for_help or (isinstance(reason, JobHeld) and received.receive_count > MOST_HELD_RECEIVES):
+            # The table says who needs help, and wakes a job up whose lease ends or whose retry is due.
             self._delete(received)
             return Outcome.HELD
         if isinstance(reason, JobHeld):
