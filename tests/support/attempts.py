@@ -130,13 +130,17 @@ def put_source(storage: S3Storage, source: Path | bytes) -> ClaimedJob:
 
 
 def processor_of(
-    storage: S3Storage, *, limits: ProcessingLimits = LIMITS, media: MediaLimits | None = None
+    storage: S3Storage,
+    *,
+    limits: ProcessingLimits = LIMITS,
+    media: MediaLimits | None = None,
+    ffmpeg: Ffmpeg | None = None,
 ) -> JobProcessor:
     """Return a processor over real tools and real storage."""
     return JobProcessor(
         storage=storage,
         prober=FfprobeProber(ffprobe_path=None, limits=media or MediaLimits()),
-        ffmpeg=Ffmpeg(),
+        ffmpeg=ffmpeg or Ffmpeg(),
         limits=limits,
     )
 
@@ -148,13 +152,15 @@ def encode(
     folder: Path,
     limits: ProcessingLimits = LIMITS,
     choices: EncodingChoices | None = None,
+    ffmpeg: Ffmpeg | None = None,
 ) -> Encoded:
     """Run one attempt and bring its package back."""
     claim = replace(put_source(storage, source), encoding=choices or EncodingChoices())
     progress = RecordingProgress()
     work = folder / "work"
     work.mkdir()
-    output = processor_of(storage, limits=limits).run(claim, folder=work, progress=progress, ledger=MemoryLedger(claim))
+    processor = processor_of(storage, limits=limits, ffmpeg=ffmpeg)
+    output = processor.run(claim, folder=work, progress=progress, ledger=MemoryLedger(claim))
     package = folder / "package"
     for entry in storage.list_objects(claim.output_prefix):
         path = package / entry.key.removeprefix(claim.output_prefix)

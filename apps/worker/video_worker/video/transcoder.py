@@ -16,6 +16,8 @@ AUDIO_BITS_PER_SECOND = 128_000
 AUDIO_SAMPLE_RATE = 48_000
 # What an AAC encoder puts before the first sample that it was given.
 AAC_PRIMING_SAMPLES = 1024
+# Longer than a packet of sound may be, so that none is longer than a hole.
+SILENCE_EVERY_SECONDS = 10.0
 # Frame times are kept as they are, whatever the rate or its variation.
 TICKS_PER_SECOND = 90_000
 # Seeking must not end at the key frame before the one that is meant because of a rounded microsecond.
@@ -173,24 +175,45 @@ def _encoded_video(source: str, rendition: Rendition, *, start_seconds: float, c
 
 
 def _encoded_audio(stream_index: int, plan: EncodePlan) -> list[str]:
-    # What comes years later is not waited for: the silence up to there would fill the memory. The second keeps sound
-    # with the picture where a recording has gaps or overlaps or its clocks ran apart: up to a thousand samples a second
-    # are stretched or squeezed, which nobody hears. The others leave room for the encoder's priming, so that sound and
-    # picture stay together to the sample.
-    loudness = f"{EVEN_LOUDNESS},aresample={AUDIO_SAMPLE_RATE}," if plan.choices.evens_loudness else ""
-    filters = (
-        f"atrim=end={plan.longest_seconds:.3f},"
-        f"aresample=async=1000:first_pts=0,{loudness}atrim=start_sample={AAC_PRIMING_SAMPLES},asetpts=PTS-STARTPTS"
-    )
     return [
-        "-map", f"0:{stream_index}",
+        # A graph of its own: sound that changes on the way starts its filters anew, and not the picture's.
+        "-filter_complex", f"{_without_long_holes(stream_index, plan)},{_in_step(plan)}[sound]",
+        "-map", "[sound]",
         "-c:a", "aac",
         "-b:a", str(AUDIO_BITS_PER_SECOND),
         "-ac", "2",
         "-ar", str(AUDIO_SAMPLE_RATE),
-        "-af", filters,
         *_fragmented("", seconds=SEGMENT_SECONDS),
     ]  # fmt: skip
+
+
+def _without_long_holes(stream_index: int, plan: EncodePlan) -> str:
+    """
+    Put a sample of silence into a hole every few seconds.
+
+    `aresample` fills a hole in one go, in memory: an hour took 3 GB. Samples that would fall into sound are left out
+    again. What comes years later is not waited for.
+    """
+    # ainterleave counts microseconds and does not say so: both of its inputs must do the same.
+    microseconds = "asettb=1/1000000"
+    alike = f"aformat=sample_fmts=fltp:sample_rates={AUDIO_SAMPLE_RATE}:channel_layouts=stereo"
+    sound = f"[0:{stream_index}]atrim=end={plan.longest_seconds:.3f},{alike},{microseconds}[heard]"
+    silence = f"anullsrc=r={AUDIO_SAMPLE_RATE}:cl=stereo:nb_samples=1,{microseconds}"
+    every = f"asetpts=(N+1)*{round(SILENCE_EVERY_SECONDS * 1_000_000)}[silence]"
+    in_hole = rf"isnan(prev_selected_t)+gt(t-prev_selected_t\,{2 * SILENCE_EVERY_SECONDS:g})"
+    both = rf"[heard][silence]ainterleave=duration=first,aselect=gt(samples_n\,1)+{in_hole}"
+    return f"{sound};{silence},{every};{both}"
+
+
+def _in_step(plan: EncodePlan) -> str:
+    """
+    Keep sound with the picture where a recording has gaps or overlaps or its clocks ran apart.
+
+    Up to a thousand samples a second are stretched or squeezed, which nobody hears. The last two leave room for the
+    encoder's priming, so that sound and picture stay together to the sample.
+    """
+    loudness = f"{EVEN_LOUDNESS},aresample={AUDIO_SAMPLE_RATE}," if plan.choices.evens_loudness else ""
+    return f"aresample=async=1000:first_pts=0,{loudness}atrim=start_sample={AAC_PRIMING_SAMPLES},asetpts=PTS-STARTPTS"
 
 
 def _fragmented(flags: str, *, seconds: float | None = None) -> list[str]:
