@@ -7,15 +7,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import InvariantRound, Video, VideoEvent
 from apps.support.video.recovery.outputs import CHECK_BROKEN_EVERY, CHECK_EVERY, LOOKS_AT_ONCE, PublishedOutputIsThere
 from apps.support.video.recovery.reconciler import InvariantReport, run_once
-from apps.support.video.recovery.strays import PAGES_AT_ONCE, StoredHasOwner, grace
+from apps.support.video.recovery.strays import OLD_ENOUGH, PAGES_AT_ONCE, StoredHasOwner, grace
 from apps.support.video.selectors.diagnosis import explain_video
 from apps.support.video.services.outputs import look_at_output
+from apps.support.video.services.playback import grant_playback, open_playlist
 from libs.clock import FixedClock, SystemClock
 from libs.s3_client.client import ObjectPage
 from tests.support.videos import MemoryStorage, Pipeline, all_rows, write_output
@@ -268,16 +270,27 @@ class TestStrays:
         assert keys(pipeline) == before
 
     def test_what_was_published_before_stays_for_its_viewers(self, pipeline: Pipeline) -> None:
+        """To whoever got a token just before the switch, and at the token's end a playlist with signed media."""
         video = published(pipeline)
-        old = video.published_prefix
-        pipeline.fixed_clock.advance(seconds=10 * 86_400)
+        old = {key for key in keys(pipeline) if key.startswith(video.published_prefix)}
         pipeline.retry(video)
-        pipeline.publish(pipeline.claim(video))
-        pipeline.fixed_clock.advance(seconds=GRACE_SECONDS - 60)
+        claim = pipeline.claim(video)
+        grant = grant_playback(
+            tenant=pipeline.tenant, video_id=video.pk, viewer="1", storage=pipeline.storage, clock=pipeline.clock
+        )
+        pipeline.publish(claim)
+
+        pipeline.fixed_clock.advance(seconds=settings.VIDEO_PLAYBACK_TTL_SECONDS - 1)
         assert sweep(pipeline).found == 0
-        pipeline.fixed_clock.advance(seconds=120)
+        playlist = open_playlist(token=grant.token, path="360p.m3u8", storage=pipeline.storage, clock=pipeline.clock)
+        assert f"{video.published_prefix}video-0000-1.mp4.360p" in playlist
+        pipeline.fixed_clock.advance(seconds=settings.VIDEO_SEGMENT_URL_TTL_SECONDS)
+        assert sweep(pipeline).found == 0
+        assert old <= keys(pipeline)
+
+        pipeline.fixed_clock.advance(seconds=OLD_ENOUGH.total_seconds() + 2)
         assert sweep(pipeline).repaired == 1
-        assert not [key for key in keys(pipeline) if key.startswith(old)]
+        assert not old & keys(pipeline)
 
     def test_what_is_written_after_a_purge_goes(self, pipeline: Pipeline) -> None:
         """A browser may hold a URL, and a worker be in its last file, when the purge is confirmed."""
