@@ -21,6 +21,7 @@ from tests.support.media import (
     run_ffmpeg,
     shown_frames,
 )
+from tests.support.playlists import assert_valid_package
 
 SECONDS = 66
 SIZE = "128x72"
@@ -115,6 +116,7 @@ def test_there_is_no_hole_at_a_joint(encoded: tuple[Path, Encoded]) -> None:
 
 def test_it_plays_end_to_end_without_a_complaint(encoded: tuple[Path, Encoded]) -> None:
     assert errors_when_played(encoded[1].folder / "master.m3u8") == ""
+    assert_valid_package(encoded[1])
 
 
 def test_sound_keeps_its_distance_from_the_picture(encoded: tuple[Path, Encoded]) -> None:

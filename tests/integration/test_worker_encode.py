@@ -28,6 +28,7 @@ from tests.support.media import (
     shown_frames,
     try_ffmpeg,
 )
+from tests.support.playlists import assert_valid_package
 
 
 @pytest.fixture(scope="module")
@@ -79,50 +80,19 @@ class TestPackage:
         uris = {segment.uri for name in NAMES for segment in landscape.segments(name)}
         assert len(uris) == 1
 
-    @pytest.mark.parametrize("name", NAMES)
-    def test_byte_ranges_follow_each_other_without_gaps(self, landscape: Encoded, name: str) -> None:
-        segments = landscape.segments(name)
-        for earlier, later in pairwise(segments):
-            assert later.offset == earlier.offset + len(earlier.content)
-        assert all(segment.content[4:8] == b"moof" for segment in segments)
-        assert all(segment.init[4:8] == b"ftyp" for segment in segments)
-
-    @pytest.mark.parametrize("name", NAMES)
-    def test_playlists_say_what_rfc_8216_asks_for(self, landscape: Encoded, name: str) -> None:
-        text = landscape.playlist(name)
-        target = int(re.findall(r"#EXT-X-TARGETDURATION:(\d+)", text)[0])
-        assert text.startswith("#EXTM3U\n")
-        assert all(round(segment.duration_seconds) <= target for segment in landscape.segments(name))
-        assert text.count("#EXT-X-MAP:") == 1
-        assert text.index("#EXT-X-MAP:") < text.index("#EXTINF:")
-        assert "#EXT-X-PLAYLIST-TYPE:VOD" in text
-        assert text.endswith("#EXT-X-ENDLIST\n")
-        assert int(re.findall(r"#EXT-X-VERSION:(\d+)", text)[0]) >= 6
+    def test_a_strict_reader_finds_what_rfc_8216_asks_for(self, landscape: Encoded) -> None:
+        assert_valid_package(landscape)
 
     @pytest.mark.parametrize("name", ["720p", "480p", "360p", "240p"])
-    def test_segments_last_four_seconds_and_start_with_a_key_frame(self, landscape: Encoded, name: str) -> None:
-        segments = landscape.segments(name)
-        assert [segment.duration_seconds for segment in segments] == pytest.approx([4, 4, 1], abs=0.001)
-        for segment in segments:
-            alone = landscape.folder.parent / "alone.mp4"
-            alone.write_bytes(segment.init + segment.content)
-            packets = probe_report(alone, "-show_entries", "packet=flags")["packets"]
-            assert "K" in packets[0]["flags"]
+    def test_segments_last_four_seconds(self, landscape: Encoded, name: str) -> None:
+        durations = [segment.duration_seconds for segment in landscape.segments(name)]
+        assert durations == pytest.approx([4, 4, 1], abs=0.001)
 
-    def test_the_master_names_codecs_sizes_and_measured_rates(self, landscape: Encoded) -> None:
-        entries = re.findall(r"#EXT-X-STREAM-INF:(.*)\n(.*)", landscape.master)
+    def test_the_master_begins_with_the_best(self, landscape: Encoded) -> None:
+        entries = re.findall(r"BANDWIDTH=(\d+),AVERAGE-.*FRAME-RATE=10\.000.*\n(.*)", landscape.master)
         assert [uri for _, uri in entries] == ["720p.m3u8", "480p.m3u8", "360p.m3u8", "240p.m3u8"]
-        for attributes, uri in entries:
-            stream = probe_report(landscape.media(uri.removesuffix(".m3u8")))["streams"][0]
-            profile = {"High": 0x64, "Main": 0x4D}[stream["profile"]]
-            assert re.search(rf'CODECS="avc1\.{profile:02x}[04]0{stream["level"]:02x},mp4a\.40\.2"', attributes)
-            assert f"RESOLUTION={stream['width']}x{stream['height']}" in attributes
-            assert "FRAME-RATE=10.000" in attributes
-            assert 'AUDIO="audio"' in attributes
-        rates = [int(rate) for rate in re.findall(r"[:,]BANDWIDTH=(\d+)", landscape.master)]
-        averages = [int(rate) for rate in re.findall(r"AVERAGE-BANDWIDTH=(\d+)", landscape.master)]
+        rates = [int(rate) for rate, _ in entries]
         assert rates == sorted(rates, reverse=True)
-        assert all(average <= peak for average, peak in zip(averages, rates, strict=True))
 
     def test_sound_is_a_rendition_of_its_own(self, landscape: Encoded) -> None:
         assert 'URI="audio.m3u8"' in landscape.master

@@ -13,6 +13,7 @@ from apps.worker.video_worker.video.storyboard import interval_seconds, webvtt
 from libs.s3_client.client import S3Storage
 from tests.support.attempts import Encoded, encode
 from tests.support.media import clip, errors_when_played, mean_luma, moving_picture, probe_report, run_ffmpeg
+from tests.support.playlists import assert_valid_package
 
 CUE = re.compile(r"([\d:.]+) --> ([\d:.]+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)")
 
@@ -165,6 +166,7 @@ class TestSound:
         assert "EXT-X-MEDIA:" not in heard.master
         assert re.findall(r'CODECS="(.*)"\n(.*)', heard.master) == [("mp4a.40.2", "audio.m3u8")]
         assert errors_when_played(heard.folder / "master.m3u8") == ""
+        assert_valid_package(heard)
 
     def test_its_thumbnail_is_what_it_sounds_like(self, heard: Encoded, tmp_path: Path) -> None:
         picture = heard.folder / "thumbnail.jpg"
