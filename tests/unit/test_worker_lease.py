@@ -1,6 +1,7 @@
 """Promises about a lease: it lives while work moves, and no longer."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from django.db import OperationalError
 
 from apps.support.video.domain.contracts import JobProgress
 from apps.support.video.domain.errors import LeaseLost
+from apps.worker.video_worker import lease
 from apps.worker.video_worker.lease import LeaseKeeper
 from libs.queue.client import QueueUnavailable
 from tests.support.waiting import wait_until
@@ -124,6 +126,20 @@ def test_percent_never_goes_back(make_keeper: Callable[..., LeaseKeeper], table:
         keeper.report(stage="verifying", percent=1.0)
         wait_until(lambda: table.renewals, timeout_seconds=5)
     assert table.renewals[-1].percent == 50.0
+
+
+def test_however_often_work_reports_it_is_written_once_a_tick(
+    make_keeper: Callable[..., LeaseKeeper], table: Table
+) -> None:
+    """To the database: an encoder reports several times a second, on each of its threads; a tick is a second."""
+    started, reports = time.monotonic(), 0
+    with make_keeper() as keeper:
+        while len(table.renewals) < 5:
+            reports += 1
+            keeper.report(stage="encoding", percent=min(99.0, reports / 1000))
+    assert len(table.renewals) <= (time.monotonic() - started) / TICK_SECONDS + 1
+    assert reports > 10 * len(table.renewals)
+    assert lease.TICK_SECONDS == 1.0
 
 
 def test_visibility_is_extended_by_thirds_of_a_lease(

@@ -15,13 +15,16 @@ COST_OF_SECOND = {ChunkKind.COPY: 0.02, ChunkKind.AUDIO: 0.04, ChunkKind.VIDEO: 
 
 
 class ProgressMeter:
-    """Sums up the work of all chunks. Thread-safe."""
+    """Sums up the work of all chunks. Thread-safe. `monotonic` returns the seconds since some moment."""
 
-    def __init__(self, plan: EncodePlan, progress: ProgressReporter) -> None:
+    def __init__(
+        self, plan: EncodePlan, progress: ProgressReporter, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._duration_seconds = plan.duration_seconds
         self._total = sum(_cost(chunk, self._duration_seconds) for chunk in plan.chunks) or None
         self._progress = progress
-        self._started = time.monotonic()
+        self._monotonic = monotonic
+        self._started = monotonic()
         self._lock = Lock()
         self._done: dict[tuple[ChunkKind, int], float] = {}
         self._sent_bytes = 0
@@ -82,7 +85,7 @@ class ProgressMeter:
             self._progress.report(stage="encoding", percent=FROM_PERCENT, moved_to=moved_to)
             return
         share = min(1.0, done / self._total)
-        elapsed = time.monotonic() - self._started
+        elapsed = self._monotonic() - self._started
         fresh = done - self._before
         self._progress.report(
             stage="encoding",
