@@ -82,11 +82,13 @@ class Watch:
         deadline_seconds: From the start.
         stall_seconds: Without a sign of movement on standard output; None does not watch for it.
         should_stop: Asked several times a second.
+        is_held_up: Asked as often, whether it waits for its caller and not for itself: that is no stall.
     """
 
     deadline_seconds: float
     stall_seconds: float | None = None
     should_stop: Callable[[], bool] | None = None
+    is_held_up: Callable[[], bool] | None = None
 
 
 def run_process(
@@ -177,6 +179,10 @@ class _Output:
         """Return for how long nothing has moved. A handler that is at work holds the program up, which is no stall."""
         return 0.0 if self._is_handling else time.monotonic() - self._last_sign_at
 
+    def excuse_silence(self) -> None:
+        """Begin to count anew for how long nothing has moved."""
+        self._last_sign_at = time.monotonic()
+
     def raise_failure(self) -> None:
         """Raise what a handler raised."""
         if self.failure is not None:
@@ -222,6 +228,8 @@ def _wait(process: subprocess.Popen[bytes], *, limits: ProcessLimits, watch: Wat
             raise ProcessDeadlinePassed(f"ran for over {watch.deadline_seconds:.0f} s", stderr=output.stderr())
         if _resident_bytes(process.pid) > limits.memory_bytes:
             raise ProcessOutgrown(f"took over {limits.memory_bytes // 1024**2} MiB of memory", stderr=output.stderr())
+        if watch.is_held_up is not None and watch.is_held_up():
+            output.excuse_silence()
         if watch.stall_seconds is not None and output.silent_seconds() > watch.stall_seconds:
             raise ProcessStalled(f"no progress for {watch.stall_seconds:.0f} s", stderr=output.stderr())
     output.raise_failure()

@@ -1,8 +1,10 @@
 """Promises about work in which no second of video is done: it shows that it moves, and it can be stopped."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -14,12 +16,13 @@ from libs.media.facts import MediaLimits
 from libs.media.ffmpeg import Ffmpeg
 from libs.media.ffprobe import FfprobeProber
 from libs.media.process import ProcessAborted, Watch
-from libs.s3_client.client import S3Storage
+from libs.s3_client.client import S3Storage, StorageUnavailable
 from tests.support.attempts import LIMITS, RecordingProgress, processor_of, put_source
 from tests.support.ledgers import MemoryLedger
-from tests.support.media import clip, moving_picture, run_ffmpeg
+from tests.support.media import FAST_H264, SOUND, clip, moving_picture, run_ffmpeg
 
 PIECES = 50
+STALL_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +93,57 @@ def test_an_upload_is_left_at_once_when_the_worker_must_go(storage: S3Storage, t
         processor_over(slow).run(claim, folder=tmp_path, progress=progress, ledger=MemoryLedger(claim))
     assert slow.pieces_sent == []
     assert list(storage.list_objects(claim.output_prefix)) == []
+
+
+@pytest.fixture(scope="module")
+def unindexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recording of a minute that does not say where its pictures are: it is encoded in one go."""
+    path = tmp_path_factory.mktemp("unindexed") / "source.ts"
+    picture = moving_picture(seconds=70, size="128x72", rate=5)
+    run_ffmpeg(*picture, *SOUND, "-t", "70", *FAST_H264, "-g", "200", "-f", "mpegts", str(path))
+    return path
+
+
+def test_what_cannot_be_cut_leaves_while_it_is_made(storage: S3Storage, unindexed: Path, tmp_path: Path) -> None:
+    """
+    To the operator: disk is for two parts of each rendition, not for the file. To the viewer: its start plays soon.
+
+    A line that is slow for longer than an encoder may hang holds the encoder up, and does not end it.
+    """
+    work, on_disk, recorded = tmp_path / "work", [], []
+    work.mkdir()
+    claim = put_source(storage, unindexed)
+    ledger = MemoryLedger(claim)
+
+    def look() -> None:
+        on_disk.append({path.name for path in work.rglob("*") if path.is_file()})
+        recorded.append(len(ledger.parts()))
+        if len(on_disk) <= PIECES:
+            Event().wait(2 * STALL_SECONDS / PIECES)
+
+    slow = SlowStorage(storage, on_piece=look)
+    processor = replace(processor_over(slow), limits=replace(LIMITS, stall_seconds=STALL_SECONDS))
+    processor.run(claim, folder=work, progress=RecordingProgress(), ledger=ledger)
+    keys = list(dict.fromkeys(slow.pieces_sent))
+    assert sorted(key.removeprefix(claim.output_prefix) for key in keys) == [
+        f"video-0000-1-{rendition}-{number:04d}.mp4" for rendition in ("72p", "audio") for number in range(3)
+    ]
+    assert all(re.fullmatch(r"(72p|audio)-part-\d\.mp4", name) for names in on_disk for name in names)
+    assert max(len(names) for names in on_disk) <= 3
+    assert recorded == sorted(recorded)
+    assert set(recorded) >= {0, 1, 2}
+
+
+def test_an_encoder_ends_with_the_upload_that_fails(storage: S3Storage, unindexed: Path, tmp_path: Path) -> None:
+    """The cause is what storage said, and not that the encoder's pipe was broken."""
+
+    def fail() -> None:
+        raise StorageUnavailable("the line is cut")
+
+    claim = put_source(storage, unindexed)
+    processor = processor_over(SlowStorage(storage, on_piece=fail))
+    with pytest.raises(StorageUnavailable):
+        processor.run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))
 
 
 def test_real_storage_lets_an_upload_be_left(storage: S3Storage, tmp_path: Path) -> None:

@@ -1,17 +1,27 @@
 """Doing one chunk: run ffmpeg, lay out what it made, and carry that to storage."""
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import TracebackType
+from threading import Event
 
-from apps.support.video.domain.chunks import Chunk, ChunkKind, TrackPart
+from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind, TrackPart
 from libs.media.facts import MediaFacts
 from libs.media.ffmpeg import EncodeFailed, Ffmpeg, is_empty_output
-from libs.media.process import ProcessAborted, Watch
+from libs.media.pipes import NamedPipes, Taker
+from libs.media.process import ProcessAborted, ProcessResult, Watch
 
-from .packager import PassPacker, StretchEnd, pack_chunk
+from .carrier import Carrier, OnPart
+from .crew import Crew
+from .packager import (
+    PICTURE_PART_SECONDS,
+    SOUND_PART_SECONDS,
+    STREAM_PART_SECONDS,
+    PassPacker,
+    StretchEnd,
+    pack_chunk,
+)
 from .planner import EncodePlan
 from .publisher import MEDIA_TYPE, PackageStorage
 from .transcoder import encoded_files, pass_arguments, video_arguments
@@ -20,7 +30,6 @@ from .transcoder import encoded_files, pass_arguments, video_arguments
 SMALLEST_NAME = "smallest.mp4"
 CLOCK_WENT_BACK = "the clock of what was to be copied goes back"
 
-OnPart = Callable[[TrackPart], None]
 OnSeconds = Callable[[float], None]
 OnBytes = Callable[[int], None]
 
@@ -78,8 +87,11 @@ class ChunkEncoder:
         Raises:
             EncodeFailed, ProcessStopped, StorageError: As they say.
         """
-        work = self._encode if chunk.kind is ChunkKind.VIDEO else self._pass
-        return work(chunk, source, desk)
+        if chunk.kind is not ChunkKind.VIDEO:
+            return self._pass(chunk, source, desk)
+        if chunk.is_whole and not source.plan.is_short:
+            return self._stream(chunk, source, desk)
+        return self._encode(chunk, source, desk)
 
     def _encode(self, chunk: Chunk, source: Source, desk: Desk) -> ChunkResult:
         arguments = video_arguments(chunk, plan=source.plan, facts=source.facts, url=source.url, etag=source.etag)
@@ -99,6 +111,41 @@ class ChunkEncoder:
         path.unlink()
         return ChunkResult(parts=parts, stderr=result.stderr)
 
+    def _stream(self, chunk: Chunk, source: Source, desk: Desk) -> ChunkResult:
+        """Encode a source that cannot be cut, however long: what is made leaves for storage while it goes on."""
+        arguments = video_arguments(chunk, plan=source.plan, facts=source.facts, url=source.url, etag=source.etag)
+        with Carrier(store=lambda key, path: self._store(key, path, desk), on_stored=desk.on_part) as carrier:
+            packers = {
+                path: PassPacker(
+                    rendition=rendition,
+                    folder=desk.folder,
+                    part_seconds=STREAM_PART_SECONDS,
+                    name_part=partial("{}-{}-{:04d}.mp4".format, desk.stem, rendition),
+                    store=carrier.take,
+                    end=None if rendition == AUDIO_RENDITION else _end_of(chunk, source.plan),
+                )
+                for rendition, path in encoded_files(chunk, desk.folder)
+            }
+            takers = {path: packer.feed for path, packer in packers.items()}
+            result = self._run_into_pipes(arguments, takers=takers, desk=desk)
+            for packer in packers.values():
+                packer.finish()
+        return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr)
+
+    def _run_into_pipes(self, arguments: list[str], *, takers: Mapping[Path, Taker], desk: Desk) -> ProcessResult:
+        pipes, ended = NamedPipes(takers), Event()
+        crew = Crew(should_stop=desk.watch.should_stop or (lambda: False))
+        watch = replace(desk.watch, should_stop=crew.should_stop, is_held_up=lambda: pipes.is_taking)
+
+        def encode() -> ProcessResult:
+            try:
+                return self.ffmpeg.run(arguments, watch=watch, cwd=desk.folder, on_progress=desk.on_seconds)
+            finally:
+                ended.set()
+
+        result, _ = crew.run(main=encode, side=lambda: pipes.read(is_over=ended.is_set))
+        return result
+
     def _pass(self, chunk: Chunk, source: Source, desk: Desk) -> ChunkResult:
         arguments = pass_arguments(chunk, plan=source.plan, facts=source.facts, url=source.url, etag=source.etag)
 
@@ -106,10 +153,11 @@ class ChunkEncoder:
             desk.on_seconds(part.end_seconds)
             desk.on_part(part)
 
-        with _Carrier(store=lambda key, path: self._store(key, path, desk), on_stored=on_stored) as carrier:
+        with Carrier(store=lambda key, path: self._store(key, path, desk), on_stored=on_stored) as carrier:
             packer = PassPacker(
                 rendition=chunk.renditions[0],
                 folder=desk.folder,
+                part_seconds=SOUND_PART_SECONDS if chunk.kind is ChunkKind.AUDIO else PICTURE_PART_SECONDS,
                 name_part=lambda number: f"{desk.stem}-{number:04d}.mp4",
                 store=carrier.take,
             )
@@ -138,42 +186,3 @@ def _end_of(chunk: Chunk, plan: EncodePlan) -> StretchEnd:
 def _keep_smallest(plan: EncodePlan, files: dict[str, Path], *, folder: Path) -> None:
     """Keep the smallest picture of a short video: decoding that for the storyboard is cheaper than the source."""
     (folder / SMALLEST_NAME).hardlink_to(files[plan.encoded[-1].name])
-
-
-class _Carrier:
-    """Uploads one part beside the pass that makes the next, so that two at most are on disk."""
-
-    def __init__(self, *, store: Callable[[str, Path], None], on_stored: OnPart) -> None:
-        self.stored: list[TrackPart] = []
-        self._store = store
-        self._on_stored = on_stored
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="upload")
-        self._running: Future[None] | None = None
-
-    def __enter__(self) -> "_Carrier":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._settle()
-        finally:
-            self._thread.shutdown(wait=kind is None, cancel_futures=True)
-
-    def take(self, path: Path, part: TrackPart) -> None:
-        """Upload a part's file and remove it, after the one before."""
-        self._settle()
-        self._running = self._thread.submit(self._carry, path, part)
-
-    def _settle(self) -> None:
-        if self._running is not None:
-            self._running.result()
-            self._running = None
-
-    def _carry(self, path: Path, part: TrackPart) -> None:
-        self._store(part.key, path)
-        path.unlink()
-        self.stored.append(part)
-        self._on_stored(part)

@@ -29,6 +29,8 @@ LONGEST_GUESS_SECONDS = 0.5
 FIRST_PARTS_SECONDS = (8.0, 24.0, 60.0)
 PICTURE_PART_SECONDS = 240.0
 SOUND_PART_SECONDS = 600.0
+# Of all renditions at once an hour must stay below a hundred objects.
+STREAM_PART_SECONDS = 360.0
 LARGEST_PART_BYTES = 192 * 1024**2
 
 
@@ -134,11 +136,13 @@ def pack_chunk(files: list[tuple[str, Path]], *, target: Path, key: str, end: St
 
 class PassPacker:
     """
-    Cuts one stream, as it comes out of a pass, into objects.
+    Cuts one stream, as it comes out of an encoder, into objects.
 
     Args:
+        part_seconds: The length of all parts but the first ones.
         name_part: Returns the key of the part of this number.
         store: Takes a finished file and its part; the file is the taker's to remove.
+        end: Until when the last of encoded pictures is shown. Sound and copies come as they are shown.
 
     `is_crowded` tells that somewhere frames follow each other faster than any camera's: the source's clock went back,
     and ffmpeg, which lets no time go back, put one frame after the other as closely as it could.
@@ -149,13 +153,18 @@ class PassPacker:
         *,
         rendition: str,
         folder: Path,
+        part_seconds: float,
         name_part: Callable[[int], str],
         store: Callable[[Path, TrackPart], None],
+        end: StretchEnd | None = None,
     ) -> None:
         self._rendition = rendition
         self._folder = folder
+        self._part_seconds = part_seconds
         self._name_part = name_part
         self._store = store
+        self._end = end
+        self._held: Fragment | None = None
         self._reader = FragmentReader()
         self._init: InitSpan | None = None
         self._codec = ""
@@ -173,7 +182,7 @@ class PassPacker:
         """
         try:
             for fragment in self._reader.feed(content):
-                self._add(fragment)
+                self._take(fragment)
         except MalformedFragments as error:
             raise _output_failure(f"{self._rendition}: {error}") from error
 
@@ -186,7 +195,17 @@ class PassPacker:
         """
         if not self._reader.is_between_boxes:
             raise _output_failure(f"{self._rendition}: the stream ends within a fragment")
+        if self._held is not None and self._end is not None:
+            self._add(_settled(self._held, None, end=self._end))
         self._close()
+
+    def _take(self, fragment: Fragment) -> None:
+        if self._end is None:
+            self._add(fragment)
+            return
+        if self._held is not None:
+            self._add(_settled(self._held, fragment, end=self._end))
+        self._held = fragment
 
     def _add(self, fragment: Fragment) -> None:
         self.is_crowded = self.is_crowded or _is_crowded(fragment)
@@ -197,8 +216,8 @@ class PassPacker:
         self._writer.add(fragment)
 
     def _is_full(self) -> bool:
-        usual = SOUND_PART_SECONDS if self._rendition == AUDIO_RENDITION else PICTURE_PART_SECONDS
-        limit = FIRST_PARTS_SECONDS[self._number] if self._number < len(FIRST_PARTS_SECONDS) else usual
+        is_early = self._number < len(FIRST_PARTS_SECONDS)
+        limit = FIRST_PARTS_SECONDS[self._number] if is_early else self._part_seconds
         assert self._writer is not None  # noqa: S101
         assert self._file is not None  # noqa: S101
         return self._writer.duration_seconds >= limit or self._file.tell() >= LARGEST_PART_BYTES
@@ -251,9 +270,14 @@ def _packed(rendition: str, path: Path, *, key: str, file: BinaryIO, end: Stretc
         if rendition == AUDIO_RENDITION:
             writer.add(fragment)
         else:
-            until = end.of(fragment) if later is None else min(shown_times(later)) / later.timescale
-            writer.add(decoded_as_shown(fragment, end_seconds=until))
+            writer.add(_settled(fragment, later, end=end))
     return writer.finish() if writer is not None else None
+
+
+def _settled(fragment: Fragment, later: Fragment | None, *, end: StretchEnd) -> Fragment:
+    """Return a fragment whose last picture is shown until the next one's first."""
+    until = end.of(fragment) if later is None else min(shown_times(later)) / later.timescale
+    return decoded_as_shown(fragment, end_seconds=until)
 
 
 def _with_next(fragments: Iterator[Fragment]) -> Iterator[tuple[Fragment, Fragment | None]]:

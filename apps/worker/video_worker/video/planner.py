@@ -67,6 +67,11 @@ class EncodePlan:
         return tuple(rendition for rendition in self.renditions if not rendition.is_copy)
 
     @property
+    def is_short(self) -> bool:
+        """Tell whether all renditions of the whole have room on a worker's disk."""
+        return self.duration_seconds is not None and self.duration_seconds <= LONGEST_WHOLE_SECONDS
+
+    @property
     def copies(self) -> bool:
         """Tell whether the source's own pictures are a rendition."""
         return len(self.encoded) < len(self.renditions)
