@@ -205,6 +205,11 @@ def _moov_first(path: Path) -> None:
     run_ffmpeg("-i", str(clip("small")), "-c", "copy", "-movflags", "+faststart", str(path))
 
 
+def _pocket(path: Path) -> None:
+    picture = moving_picture(seconds=6, size="128x72", rate=10)
+    run_ffmpeg(*picture, *SOUND, "-t", "6", *FAST_H264, "-movflags", "+faststart", str(path))
+
+
 def _webm(path: Path) -> None:
     picture = moving_picture(seconds=3, size="320x180", rate=10)
     vp8 = ("-c:v", "libvpx", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus")
@@ -251,6 +256,7 @@ _MAKERS: dict[str, tuple[str, Callable[[Path], None]]] = {
     "tiny": ("mp4", _tiny),
     "fragmented": ("mp4", _fragmented),
     "moov_first": ("mp4", _moov_first),
+    "pocket": ("mp4", _pocket),
     "webm": ("webm", _webm),
     "black_then_bright": ("mp4", _black_then_bright),
     "many_streams": ("mp4", _many_streams),
