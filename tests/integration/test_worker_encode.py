@@ -271,9 +271,10 @@ def test_a_bright_picture_is_mapped_to_ordinary_screens_and_not_clipped(
     storage: S3Storage, tmp_path: Path, transfer: str
 ) -> None:
     source, shown = tmp_path / "source.mp4", tmp_path / "shown.gray"
-    bars = "+".join(f"eq(floor(X/40),{bar})*{round(64 + 876 * share)}" for bar, share in enumerate(BRIGHTNESS))
+    bars = "+".join(f"eq(floor(X/60),{bar})*{round(64 + 876 * share)}" for bar, share in enumerate(BRIGHTNESS))
     tagged = f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc:range=tv"
-    picture = f"color=black:size=320x240:rate=10:duration=2,format=yuv420p10le,geq=lum='{bars}':cb=512:cr=512,{tagged}"
+    still = f"color=black:size=480x360:rate=10:duration=0.1,format=yuv420p10le,geq=lum='{bars}':cb=512:cr=512"
+    picture = f"{still},loop=19:1,{tagged}"
     run_ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", str(source))
     assert probe_report(source)["streams"][0]["color_transfer"] == transfer
     encoded = encode(storage, source, folder=tmp_path)

@@ -13,7 +13,7 @@ from libs.media.key_frames import KeyFrameIndex
 from .ladder import Rendition, ceiling_bits_per_second, kept_frame_rate, renditions_for, rung_for
 
 # Finished chunks of another version are not taken over: their joints, settings or names may differ.
-PLAN_VERSION = 2
+PLAN_VERSION = 3
 EVERYONES_CHOICES = EncodingChoices()
 
 SEGMENT_SECONDS = 4.0

@@ -106,7 +106,7 @@ def _filter_graph(chunk: Chunk, plan: EncodePlan, facts: MediaFacts) -> str:
     branches = "".join(f"[in{number}]" for number in range(count))
     chains = [f"[0:{picture.index}]{','.join(steps)}{branches}"]
     chains += [
-        f"[in{number}]{_scale(rendition, picture)},setsar=1,format=yuv420p[out{number}]"
+        f"[in{number}]{_scale(rendition)},setsar=1,format=yuv420p[out{number}]"
         for number, rendition in enumerate(plan.encoded)
     ]
     return ";".join(chains)
@@ -141,15 +141,16 @@ def _repairs(picture: VideoStreamFacts, plan: EncodePlan) -> list[str]:
         steps.append("bwdif=mode=send_frame")
     if plan.halves_frame_rate:
         steps.append(f"fps={plan.encoded[0].frames_per_second:.6f}:round=down")
+    if picture.is_hdr:
+        # To the colours of an ordinary screen, brightness mapped and not clipped. Once for all renditions: working the
+        # map out takes 6 s of CPU each time.
+        ordinary = "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv:intent=perceptual"
+        steps.append(f"{_scale(plan.encoded[0])}:{ordinary},format=yuv420p")
     return steps
 
 
-def _scale(rendition: Rendition, picture: VideoStreamFacts) -> str:
-    size = f"scale={rendition.width}:{rendition.height}:flags=bicubic"
-    if not picture.is_hdr:
-        return size
-    # To the colours of an ordinary screen, brightness mapped and not clipped.
-    return f"{size}:out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv:intent=perceptual"
+def _scale(rendition: Rendition) -> str:
+    return f"scale={rendition.width}:{rendition.height}:flags=bicubic"
 
 
 def _encoded_video(source: str, rendition: Rendition, *, start_seconds: float, choices: EncodingChoices) -> list[str]:
