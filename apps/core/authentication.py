@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from apps.core.api_keys import ApiKeyInvalid, authenticate_api_key
 from apps.core.errors import CsrfFailed
 from apps.core.models import ApiKey, User
+from apps.core.rate_limits import take_anonymous_call
 from libs.clock import SystemClock
 
 _BEARER = re.compile(r"Bearer +(?P<key>\S+)", re.IGNORECASE)
@@ -45,6 +46,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         try:
             api_key = authenticate_api_key(plaintext=match["key"], now=SystemClock().now())
         except ApiKeyInvalid as error:
+            take_anonymous_call(request._request)
             raise AuthenticationFailed(code="invalid_api_key") from error
         return ApiKeyUser(), api_key
 

@@ -1,49 +1,44 @@
 """
 Slows down guessing of passwords.
 
-Failures are counted by name and address together, so that guessing a name from elsewhere does not lock its owner out.
-The counters live in this process's memory: with N api processes the limit is N times as high, still far from useful
-to a guesser, and nothing has to be stored.
+Attempts are counted by name and address together, by address, and by name. The first is the tight one: it stops who
+guesses, and leaves the name's owner alone, who comes from elsewhere. The others bound whoever tries many names, or
+comes from many addresses. A refusal comes before the password is looked at, and is the same for names that exist and
+names that do not.
 """
 
 from __future__ import annotations
 
 import hashlib
 
-from django.core.cache import cache
 from django.http import HttpRequest
-from rest_framework.exceptions import Throttled
 
-MAX_FAILURES = 10
-WINDOW_SECONDS = 300
+from apps.core.rate_limits import Allowance, client_address, forget, take
+
+WINDOW_SECONDS = 300.0
+BY_NAME_AND_ADDRESS = Allowance(calls=10, seconds=WINDOW_SECONDS)
+BY_ADDRESS = Allowance(calls=100, seconds=WINDOW_SECONDS)
+BY_NAME = Allowance(calls=100, seconds=WINDOW_SECONDS)
 
 
-def require_attempt_left(request: HttpRequest, *, username: str) -> None:
+def take_attempt(request: HttpRequest, *, username: str) -> None:
     """
-    Let an attempt pass unless too many have failed.
+    Let an attempt to sign in pass and count it.
 
     Raises:
-        Throttled: Ten attempts have failed within five minutes.
+        Throttled: There were too many.
     """
-    if cache.get(_key(request, username), 0) >= MAX_FAILURES:
-        raise Throttled(wait=WINDOW_SECONDS)
+    address = client_address(request)
+    take(_key(username, address), BY_NAME_AND_ADDRESS)
+    take(f"login-address:{address}", BY_ADDRESS)
+    take(_key(username), BY_NAME)
 
 
-def note_failure(request: HttpRequest, *, username: str) -> None:
-    key = _key(request, username)
-    # The window starts with the first failure and is not moved by later ones.
-    if not cache.add(key, 1, timeout=WINDOW_SECONDS):
-        try:
-            cache.incr(key)
-        except ValueError:
-            # It ran out between the two calls.
-            cache.set(key, 1, timeout=WINDOW_SECONDS)
+def forget_attempts(request: HttpRequest, *, username: str) -> None:
+    """Forget what somebody mistyped who has signed in. What others tried by the name stays counted."""
+    forget(_key(username, client_address(request)))
 
 
-def forget_failures(request: HttpRequest, *, username: str) -> None:
-    cache.delete(_key(request, username))
-
-
-def _key(request: HttpRequest, username: str) -> str:
-    who = f"{request.META.get('REMOTE_ADDR', '')} {username.casefold()}"
-    return f"login-failures:{hashlib.sha256(who.encode()).hexdigest()}"
+def _key(username: str, address: str = "") -> str:
+    who = f"{address} {username.casefold()}".encode("utf-8", "surrogatepass")
+    return f"login:{hashlib.sha256(who).hexdigest()}"

@@ -152,6 +152,16 @@ class AuditEntry(models.Model):
         return f"{self.name} by {self.actor}"
 
 
+class RateAccount(models.Model):
+    """What one caller has called for (`apps.core.rate_limits`). No tenant's: some callers are only an address."""
+
+    key = models.CharField(max_length=100, primary_key=True)
+    paid_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class IdempotencyRecord(models.Model):
     """
     The answer to a call that carried an Idempotency-Key, kept for a day to be given again (`apps.core.idempotency`).

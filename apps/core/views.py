@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from apps.core.authentication import SessionAuthentication, enforce_csrf
 from apps.core.errors import AccessDenied, CsrfFailed, InvalidCredentials
-from apps.core.login_throttle import forget_failures, note_failure, require_attempt_left
+from apps.core.login_throttle import forget_attempts, take_attempt
 from apps.core.models import Role, User
 from apps.core.permissions import current_principal
 from apps.core.refusals import refuses
@@ -77,13 +77,12 @@ class LoginView(APIView):
         form = LoginSerializer(data=request.data)
         form.is_valid(raise_exception=True)
         username: str = form.validated_data["username"]
-        require_attempt_left(request._request, username=username)
+        take_attempt(request._request, username=username)
         # Django hashes the password of an unknown user too, so the time does not tell who exists.
         user = authenticate(request._request, username=username, password=form.validated_data["password"])
         if not isinstance(user, User):
-            note_failure(request._request, username=username)
             raise InvalidCredentials
-        forget_failures(request._request, username=username)
+        forget_attempts(request._request, username=username)
         login(request._request, user)
         request.user = user
         return Response(_session_of(request))

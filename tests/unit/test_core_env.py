@@ -36,6 +36,7 @@ def test_the_required_settings_are_enough() -> None:
     assert environment.database.options == {"sslmode": "require"}
     assert environment.web.public_origin == "https://video.example.com"
     assert environment.web.allowed_hosts == ["video.example.com"]
+    assert environment.web.cors_origins == []
     assert environment.storage.public_endpoint_url is None
     assert environment.queue.queue_name == "academy-video-jobs"
     assert environment.upload.max_upload_bytes == 256 * 1024**3

@@ -56,6 +56,10 @@ class WebSettings:
     secret_key: str
     public_origin: str
     allowed_hosts: list[str]
+    cors_origins: list[str]
+    proxy_count: int | None
+    calls_per_minute: int
+    calls_per_minute_and_address: int
     web_root: Path
     log_level: str
     log_format: Literal["json", "console"]
@@ -217,6 +221,10 @@ def _read_web(reader: EnvReader) -> WebSettings:
         secret_key=reader.secret("ACADEMY_SECRET_KEY", min_length=32),
         public_origin=origin,
         allowed_hosts=reader.names("ACADEMY_ALLOWED_HOSTS", default=urlsplit(origin).hostname or ""),
+        cors_origins=reader.origins("ACADEMY_CORS_ORIGINS"),
+        proxy_count=reader.optional_integer("ACADEMY_PROXY_COUNT"),
+        calls_per_minute=reader.integer("ACADEMY_CALLS_PER_MINUTE", default=3000),
+        calls_per_minute_and_address=reader.integer("ACADEMY_CALLS_PER_MINUTE_AND_ADDRESS", default=600),
         web_root=Path(web_root) if web_root else _REPOSITORY / "academyfront" / "dist",
         log_level=reader.choice(
             "ACADEMY_LOG_LEVEL", default="INFO", choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")

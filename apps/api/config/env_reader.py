@@ -89,7 +89,15 @@ class EnvReader:
 
     def origin(self, name: str) -> str:
         """Return a required origin: scheme, host and port, without a path."""
-        value = self.url(name)
+        return self._checked_origin(name, self.url(name))
+
+    def origins(self, name: str) -> list[str]:
+        """Return a comma-separated list of origins; empty when it is unset."""
+        given = (self.optional(name) or "").split(",")
+        checked = (self._checked_url(name, origin.strip(), ("http", "https")) for origin in given if origin.strip())
+        return [self._checked_origin(name, origin) for origin in checked]
+
+    def _checked_origin(self, name: str, value: str) -> str:
         parts = urlsplit(value)
         if value and (parts.path.strip("/") or parts.query or parts.fragment or parts.username):
             self.refuse(name, "must be an origin without a path, like https://video.example.com")

@@ -14,6 +14,9 @@ _env = read_environment()
 # The installation's own settings: flat, and named like their environment variables.
 
 ACADEMY_PUBLIC_ORIGIN = _env.web.public_origin
+ACADEMY_PROXY_COUNT = _env.web.proxy_count
+ACADEMY_CALLS_PER_MINUTE = _env.web.calls_per_minute
+ACADEMY_CALLS_PER_MINUTE_AND_ADDRESS = _env.web.calls_per_minute_and_address
 ACADEMY_WEB_ROOT = _env.web.web_root
 ACADEMY_LOG_LEVEL = _env.web.log_level
 ACADEMY_LOG_FORMAT = _env.web.log_format
@@ -92,6 +95,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "corsheaders",
     "rest_framework",
     "drf_spectacular",
     "apps.core",
@@ -104,6 +108,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "apps.api.middleware.RequestContextMiddleware",
     "apps.api.middleware.SecurityHeadersMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "apps.api.middleware.BodyLimitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -159,6 +164,22 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [ACADEMY_PUBLIC_ORIGIN]
 CSRF_FAILURE_VIEW = "apps.api.error_views.csrf_failure"
 
+# Pages of other origins may call with a key of their own, never with a visitor's session.
+CORS_ALLOWED_ORIGINS = _env.web.cors_origins
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_CREDENTIALS = False
+CORS_ALLOW_HEADERS = (
+    "accept",
+    "accept-language",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "last-event-id",
+    "x-request-id",
+    "x-tenant",
+)
+CORS_EXPOSE_HEADERS = ("deprecation", "idempotency-replayed", "retry-after", "x-request-id")
+
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
@@ -182,6 +203,7 @@ REST_FRAMEWORK: dict[str, Any] = {
         "apps.core.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.core.rate_limits.CallerThrottle"],
     "DEFAULT_PARSER_CLASSES": ["apps.api.rest.BoundedJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.api.rest.AlwaysAnswerNegotiation",

@@ -9,6 +9,7 @@ import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from apps.core.idempotency import prune_idempotency_records
+from apps.core.rate_limits import forget_idle_accounts
 from libs.queue.client import QueueUnavailable
 
 from ..domain.errors import LeaseLost, TransitionRefused, VideoError
@@ -88,6 +89,7 @@ def _run_due(world: World, *, pace: Pace) -> None:
     run_once(world, invariants=[invariant for invariant in INVARIANTS if pace.is_due(invariant.code, now=now)])
     if pace.is_due(PRUNING, now=now):
         prune_idempotency_records(now=now)
+        forget_idle_accounts(now=now)
         forget_settled_letters(now=now)
         forget_silent_workers(clock=world.clock)
 
