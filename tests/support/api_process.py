@@ -15,6 +15,7 @@ from django.db import connection
 from apps.standalone.launch import die_with_parent
 from apps.standalone.paths import REPOSITORY
 from apps.standalone.processes import api_command
+from tests.support.leaks import leaks_in
 from tests.support.ports import free_port_plan
 from tests.support.waiting import wait_until
 
@@ -81,6 +82,8 @@ class ApiProcess:
             self._process.terminate()
             self._process.wait(STOP_TIMEOUT_SECONDS)
             self._process = None
+            leaks = leaks_in(self.log_file.parent, _own_secrets())
+            assert not leaks, f"secrets in the log: {leaks[:20]}"
 
     def _hosts(self) -> dict[str, str]:
         return {
@@ -95,3 +98,8 @@ class ApiProcess:
             return httpx.get(f"{self.url}/healthz", timeout=5, trust_env=False).is_success
         except httpx.HTTPError:
             return False
+
+
+def _own_secrets() -> dict[str, str]:
+    """Return the secrets of the test session's environment, by their variables."""
+    return {name: value for name, value in os.environ.items() if "SECRET" in name}

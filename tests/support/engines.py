@@ -15,6 +15,7 @@ from apps.standalone.engines.sqs import queue_url, sqs_spec
 from apps.standalone.launch import ProcessSpec
 from apps.standalone.paths import Home
 from apps.standalone.ports import PortPlan
+from tests.support.leaks import leaks_in, secrets_of
 from tests.support.ports import free_port_plan
 
 BUCKET = "academy-video-test"
@@ -108,13 +109,20 @@ class Engines:
         )
 
     def stop(self) -> None:
-        """End what was started and remove its files."""
+        """
+        End what was started and remove its files.
+
+        Raises:
+            AssertionError: One of them has written a secret into its log.
+        """
         for name in ("sqs", "s3", "postgres"):
             if name in self.__dict__:
                 getattr(self, name).kill()
         remove_stale_sockets(self.ports)
         if "_home" in self.__dict__:
+            leaks = leaks_in(self._home.log_folder, secrets_of(self.credentials))
             shutil.rmtree(self._home.root, ignore_errors=True)
+            assert not leaks, f"secrets in the logs: {leaks[:20]}"
 
     @cached_property
     def _home(self) -> Home:

@@ -18,6 +18,7 @@ from apps.standalone.launch import die_with_parent
 from apps.standalone.paths import REPOSITORY, Home
 from apps.standalone.ports import PortPlan
 from tests.support.engines import temporary_home
+from tests.support.leaks import leaks_in, stored_secrets
 from tests.support.ports import free_port_plan
 from tests.support.waiting import wait_until
 
@@ -218,15 +219,22 @@ class Stack:
         self.interrupt(signal.SIGTERM)
 
     def close(self) -> None:
-        """End it and remove its files, if they are its own. Not in order, because that takes seconds."""
+        """
+        End it and remove its files, if they are its own. Not in order, because that takes seconds.
+
+        Raises:
+            AssertionError: One of its processes has written a secret into its log.
+        """
         self._close_client()
         if self._supervisor is not None and self._supervisor.poll() is None:
             self.kill_supervisor()
         self._supervisor = None
+        leaks = leaks_in(self.home.log_folder, stored_secrets(self.home.credentials_file))
         if self._owns_home:
             wait_until(self.is_gone, timeout_seconds=STOP_TIMEOUT_SECONDS, message="all processes are gone")
             remove_stale_sockets(self.ports)
             shutil.rmtree(self.home.root)
+        assert not leaks, f"secrets in the logs: {leaks[:20]}"
 
     def _close_client(self) -> None:
         if self._client is not None:
