@@ -171,4 +171,9 @@ def _collect(detail: Any, path: tuple[str, ...], add: Callable[[str, str], None]
             is_nested = isinstance(inner, (Mapping, list, tuple))
             _collect(inner, (*path, str(index)) if is_nested else path, add)
     else:
-        add(".".join(path) or "non_field_errors", str(detail))
+        add(".".join(path) or "non_field_errors", _sendable(str(detail)))
+
+
+def _sendable(text: str) -> str:
+    """Return a text that may quote what a caller has sent, with what is no character of UTF-8 written out."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

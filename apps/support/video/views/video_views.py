@@ -1,12 +1,14 @@
 """Uploads and videos."""
 
+import re
 from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
 from rest_framework.decorators import action
-from rest_framework.pagination import CursorPagination
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -67,6 +69,8 @@ SESSION_FILTER = OpenApiParameter(
     "session", str, description="Only this session, in its own order instead of the newest first; empty: without one."
 )
 
+_POSITION = re.compile(r"[0-9]{1,18}")
+
 
 class LibraryPages(CursorPagination):
     """Pages that do not shift while videos are added: the newest first, or a session in its order."""
@@ -79,6 +83,13 @@ class LibraryPages(CursorPagination):
     def get_ordering(self, request: Request, _queryset: QuerySet[Any], _view: Any) -> tuple[str, ...]:
         """Return what the pages go by; it must be unique, so that each video is on one page."""
         return ("position",) if "session" in request.query_params else ("-id",)
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """Return where a page begins; both orders go by whole numbers."""
+        cursor: Cursor | None = super().decode_cursor(request)
+        if cursor is not None and cursor.position is not None and not _POSITION.fullmatch(str(cursor.position)):
+            raise NotFound
+        return cursor
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         """Return the page's schema; the framework's own says `nullable`, a word that OpenAPI 3.1 does not know."""
@@ -108,8 +119,8 @@ class VideoViewSet(LibraryViews, UploadViews):
     def list(self, request: Request) -> Response:
         """List videos, newest first; those of one session in their order."""
         videos = self.get_queryset()
-        if statuses := request.query_params.getlist("status"):
-            videos = videos.filter(status__in=statuses)
+        if wanted := set(request.query_params.getlist("status")):
+            videos = videos.filter(status__in=wanted & set(VideoStatus))
         if search := request.query_params.get("search", "").replace("\x00", ""):
             videos = videos.filter(title__icontains=search)
         if "session" in request.query_params:
