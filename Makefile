@@ -14,12 +14,12 @@ NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 SQS := apps/standalone/engines/sqs
 WEB := academyfront
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name '*.tsbuildinfo' 2>/dev/null)
-CHECKED := apps libs tests clients/python/src clients/python/tests manage.py requirements/install.py
+CHECKED := apps libs tests clients/python/src clients/python/tests manage.py requirements/install.py requirements/audit.py
 
 .DEFAULT_GOAL := help
 # Each step stands on the one before.
 .NOTPARALLEL:
-.PHONY: help run test chaos chaos-points chaos-mutants acceptance lint format lock install install-dev web browser
+.PHONY: help run test chaos chaos-points chaos-mutants acceptance audit lint format lock install install-dev web browser
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ help: ## List the commands
 run: install web ## Start everything here; WORKERS=2 for two workers, ACADEMY_PORT=9000 for another address
 	@exec $(PY) -m apps.standalone
 
-test: install-dev web browser lint ## Install what the tests need, and run everything that CI runs
+test: install-dev web browser lint audit ## Install what the tests need, and run everything that CI runs
 	$(NPM) --prefix $(WEB) run --silent test
 	$(PY) -m pytest
 
@@ -45,6 +45,9 @@ chaos-mutants: install-dev ## Show that each seeded bug, and each old behaviour,
 
 acceptance: install-dev web ## Upload a clip and show its way through queue and log with the aws command
 	$(PY) -m pytest tests/acceptance -s -q --no-header
+
+audit: ## Ask whether a pinned package has a known vulnerability; without a network it says so and goes on
+	@$(PYTHON) requirements/audit.py
 
 lint: install-dev $(WEB)/node_modules/.package-lock.json ## Check style, types and layers
 	$(PY) -m ruff check .
