@@ -30,6 +30,7 @@ from libs.clock import SystemClock
 from tests.contract.test_every_call import THEIR_IDS, Caller, key, person
 from tests.support.contract import Operation, check_answer, document, operations
 from tests.support.videos import STATES, Pipeline
+from tests.support.webhooks import Hooks
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("s3_engine", "sqs_engine")]
 
@@ -69,13 +70,14 @@ ONE_CALL = "media_videos_quota_retrieve"
 
 @pytest.fixture
 def tenant() -> Tenant:
-    """A tenant with a video in every state, a key, and a member to spare."""
+    """A tenant with a video in every state, a key, a member to spare and a webhook."""
     pipeline = Pipeline(clock=SystemClock())
     for state in STATES:
         pipeline.in_state(state)
     user = User.objects.create_user("spare")
     Membership.objects.create(user=user, tenant=pipeline.tenant, role="viewer")
     key(pipeline.tenant)
+    Hooks(pipeline).add("http://127.0.0.1:1/")
     return pipeline.tenant
 
 

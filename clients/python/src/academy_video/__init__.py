@@ -1,7 +1,7 @@
 """Uploads videos to an Academy Video installation."""
 
 from .api import Api
-from .errors import ClientError
-from .upload import Outcome, upload_file
+from .errors import ClientError, NotPermitted, Refused, Unavailable
+from .upload import Announcement, Outcome, upload_file
 
-__all__ = ["Api", "ClientError", "Outcome", "upload_file"]
+__all__ = ["Announcement", "Api", "ClientError", "NotPermitted", "Outcome", "Refused", "Unavailable", "upload_file"]
