@@ -17,6 +17,7 @@ import pytest
 
 from apps.standalone.engine_runner import EngineRunner
 from tests.support.engines import Engines
+from tests.support.ports import free_port_plan, metrics_port_of
 from tests.support.stack import Stack
 
 _engines = Engines()
@@ -68,7 +69,8 @@ def stack() -> Iterator[Stack]:
 
     Tests may kill its processes, which come back; what they pause they resume.
     """
-    running = Stack()
+    ports = free_port_plan()
+    running = Stack(ports=ports, variables={"METRICS_PORT": str(metrics_port_of(ports))})
     running.start()
     yield running
     running.close()

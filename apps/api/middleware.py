@@ -16,11 +16,13 @@ from apps.api.error_views import payload_too_large
 from apps.api.request_context import REQUEST_ID_HEADER, accept_request_id
 from apps.core.language import language_of
 from apps.core.permissions import Principal
+from libs.observability import metrics
 
 log = structlog.get_logger()
 
 NextHandler = Callable[[HttpRequest], HttpResponseBase]
 
+_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 # Django's and the REST framework's own texts, such as "This field is required."
 _CATALOGUE_OF = {"ko": "ko-kr", "en": "en"}
 
@@ -41,7 +43,9 @@ class RequestContextMiddleware:
         ):
             response = self._get_response(request)
             response.headers[REQUEST_ID_HEADER] = request_id
-            _log_finished(request, response, duration_ms=(time.perf_counter() - started) * 1000)
+            seconds = time.perf_counter() - started
+            _count(request, response, seconds=seconds)
+            _log_finished(request, response, duration_ms=seconds * 1000)
         return response
 
 
@@ -73,6 +77,14 @@ class BodyLimitMiddleware:
         if declared.isascii() and declared.isdigit() and int(declared[:18]) > self._limit_bytes:
             return payload_too_large(request, limit_bytes=self._limit_bytes)
         return self._get_response(request)
+
+
+def _count(request: HttpRequest, response: HttpResponseBase, *, seconds: float) -> None:
+    # By the name of the route, and known methods only: a caller must not be able to make up series.
+    route = request.resolver_match.view_name if request.resolver_match else "unmatched"
+    method = request.method if request.method in _METHODS else "other"
+    metrics.HTTP_REQUESTS.labels(route=route, method=method, status=f"{response.status_code // 100}xx").inc()
+    metrics.HTTP_REQUEST_SECONDS.labels(route=route).observe(seconds)
 
 
 def _log_finished(request: HttpRequest, response: HttpResponseBase, *, duration_ms: float) -> None:

@@ -100,7 +100,16 @@ class Installation:
         )
         workers = [self._django(f"worker-{n}", "run_video_worker") for n in range(1, self.worker_count + 1)]
         relay = self._django("relay", "run_outbox_relay")
-        return [api, relay, *workers, self._django("reconciler", "run_video_reconciler")]
+        reconciler = self._django("reconciler", "run_video_reconciler")
+        # Workers last: their number changes, and nobody else's metrics should move for that.
+        return [self._measured(spec, offset=n) for n, spec in enumerate([api, relay, reconciler, *workers])]
+
+    def _measured(self, spec: ProcessSpec, *, offset: int) -> ProcessSpec:
+        """Give a process its own port for metrics: `METRICS_PORT` and upwards. What is no number it refuses itself."""
+        given = self.variables.get("METRICS_PORT", "").strip()
+        if not (given.isascii() and given.isdigit()):
+            return spec
+        return replace(spec, environment={**spec.environment, "METRICS_PORT": str(int(given) + offset)})
 
     def _django(self, name: str, *arguments: str) -> ProcessSpec:
         return self._python(name, "manage.py", *arguments)

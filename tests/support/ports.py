@@ -9,14 +9,21 @@ from apps.standalone.ports import SLOTS, PortPlan, is_free, read_port_plan
 # Below the range from which the kernel takes ports for outgoing connections, object storage's own offset included.
 _LOWEST_BASE = 11_000
 _HIGHEST_BASE = 22_000
+# Behind the plan's own: api, relay, reconciler, one worker.
+_METRICS_PORTS = 4
 
 
 def free_port_plan() -> PortPlan:
     """Choose a run of ports that nobody listens on now."""
     chooser = random.SystemRandom()
     for _ in range(200):
-        base = chooser.randrange(_LOWEST_BASE, _HIGHEST_BASE, len(SLOTS))
+        base = chooser.randrange(_LOWEST_BASE, _HIGHEST_BASE, len(SLOTS) + _METRICS_PORTS)
         plan = read_port_plan({"ACADEMY_PORT": str(base)})
         if all(is_free(number) for _, number in plan.listening()):
             return plan
     raise RuntimeError("no run of free ports found")
+
+
+def metrics_port_of(plan: PortPlan) -> int:
+    """Return the first of the ports that such a run leaves to metrics."""
+    return plan.web + len(SLOTS)

@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from apps.api.config.wsgi import application as wsgi_application
 from apps.api.serving.wiring import build_root
+from apps.core.metrics_endpoint import expose_metrics
 
+expose_metrics()
 application = build_root(wsgi_application)

@@ -25,6 +25,7 @@ GIB = 1024**3
 TIB = 1024**4
 LONGEST_HANDOVER_SECONDS = 11.75 * 3600.0
 HOUR_SECONDS = 3600.0
+HIGHEST_PORT = 65535
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 LARGEST_SINGLE_PUT_BYTES = 5 * GIB
 LARGEST_OBJECT_BYTES = 5 * TIB
@@ -147,6 +148,14 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """Where this process answers Prometheus; None: nowhere."""
+
+    port: int | None
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """Everything that an installation decides. Secrets are in here: never log it."""
 
@@ -159,6 +168,7 @@ class Environment:
     playback: PlaybackSettings
     transcode: TranscodeSettings
     webhooks: WebhookSettings
+    metrics: MetricsSettings
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -190,6 +200,7 @@ def ask_for_settings(reader: EnvReader) -> Environment:
         playback=_read_playback(reader),
         transcode=_read_transcode(reader),
         webhooks=_read_webhooks(reader),
+        metrics=_read_metrics(reader),
     )
 
 
@@ -346,6 +357,13 @@ def _read_webhooks(reader: EnvReader) -> WebhookSettings:
         )
     plain_http = reader.choice("ACADEMY_WEBHOOK_PLAIN_HTTP", default="refused", choices=("refused", "allowed"))
     return WebhookSettings(internal_networks=networks, plain_http=plain_http == "allowed")
+
+
+def _read_metrics(reader: EnvReader) -> MetricsSettings:
+    port = reader.optional_integer("METRICS_PORT")
+    if port is not None and port > HIGHEST_PORT:
+        reader.refuse("METRICS_PORT", f"must not be above {HIGHEST_PORT}")
+    return MetricsSettings(port=port, address=reader.text("METRICS_ADDRESS", default="127.0.0.1"))
 
 
 def _read_binary(reader: EnvReader, name: str, *, attribute: str) -> str:

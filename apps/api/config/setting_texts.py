@@ -83,4 +83,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "ACADEMY_WEBHOOK_INTERNAL_NETWORKS": "Networks of your own that webhooks may go to; the public internet only.",
         "ACADEMY_WEBHOOK_PLAIN_HTTP": "Whether webhooks may go to addresses without TLS.",
     },
+    "Metrics": {
+        "METRICS_PORT": "Where this process answers Prometheus, each a port of its own; unset for not at all.",
+        "METRICS_ADDRESS": "Anybody who reaches it may read it: an address of a private network, never a public one.",
+    },
 }

@@ -17,6 +17,7 @@ from django.db import connection
 
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
+from libs.observability import metrics
 from libs.queue.client import BATCH_LIMIT, BatchOutcome, OutgoingMessage, QueueUnavailable
 
 from .models import OutboxMessage
@@ -51,7 +52,12 @@ class DrainReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReservedMessage:
-    """An unsent row that nobody else sends before its reservation ends. `attempt_count` is of the attempts before."""
+    """
+    An unsent row that nobody else sends before its reservation ends.
+
+    `attempt_count` is of the attempts before. `waits_since` is when the row became due, or its commit where somebody
+    sends it before that; after a failure the due time is only our back-off, and all since the commit was a wait.
+    """
 
     id: int
     queue_name: str
@@ -59,6 +65,7 @@ class ReservedMessage:
     group_id: str
     subject: str
     attempt_count: int
+    waits_since: datetime
 
 
 class NotSent(Exception):
@@ -118,7 +125,9 @@ def _reserve(
         cursor.execute(
             f"""
             WITH chosen AS (
-                SELECT id, queue_name, body, group_id, subject, attempt_count, due_at FROM outbox_message
+                SELECT id, queue_name, body, group_id, subject, attempt_count, due_at,
+                    CASE WHEN attempt_count = 0 AND due_at <= %s THEN due_at ELSE created_at END AS waits_since
+                FROM outbox_message
                 WHERE sent_at IS NULL AND {condition}
                 ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
             ), reserved AS (
@@ -126,9 +135,9 @@ def _reserve(
                 UPDATE outbox_message SET due_at = %s, attempt_count = outbox_message.attempt_count + 1, last_error = ''
                 FROM chosen WHERE outbox_message.id = chosen.id
             )
-            SELECT id, queue_name, body, group_id, subject, attempt_count FROM chosen ORDER BY due_at, id
+            SELECT id, queue_name, body, group_id, subject, attempt_count, waits_since FROM chosen ORDER BY due_at, id
             """,  # noqa: S608
-            [*parameters, limit, now + RESERVATION],
+            [now, *parameters, limit, now + RESERVATION],
         )
         columns = [column.name for column in cursor.description]
         return [ReservedMessage(**dict(zip(columns, row, strict=True))) for row in cursor]
@@ -202,6 +211,9 @@ def _mark_sent(message_ids: Mapping[ReservedMessage, str], *, now: datetime) -> 
             """,
             [now, [row.id for row in message_ids], list(message_ids.values())],
         )
+    for row in message_ids:
+        metrics.ENQUEUE_SECONDS.observe(max(0.0, (now - row.waits_since).total_seconds()))
+    metrics.MESSAGES_SENT.inc(len(message_ids))
     messages_sent.send(OutboxMessage, messages=list(message_ids))
 
 
@@ -219,4 +231,5 @@ def _mark_failed(reasons: Mapping[ReservedMessage, str], *, longest: timedelta, 
                 """,
                 [reason[:2000], now + backoff, REMEMBERED_FAILURES, json.dumps([failure]), row.id],
             )
+        metrics.MESSAGES_FAILED.inc()
         message_failed.send(OutboxMessage, message=row, reason=reason)

@@ -79,6 +79,9 @@ FFPROBE_BIN = _env.transcode.ffprobe_bin
 ACADEMY_WEBHOOK_INTERNAL_NETWORKS = _env.webhooks.internal_networks
 ACADEMY_WEBHOOK_PLAIN_HTTP = _env.webhooks.plain_http
 
+METRICS_PORT = _env.metrics.port
+METRICS_ADDRESS = _env.metrics.address
+
 # Django's own.
 
 DEBUG = False

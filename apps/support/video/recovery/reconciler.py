@@ -10,6 +10,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from apps.core.idempotency import prune_idempotency_records
 from apps.core.rate_limits import forget_idle_accounts
+from libs.observability import metrics
 from libs.queue.client import QueueUnavailable
 
 from ..domain.errors import LeaseLost, TransitionRefused, VideoError
@@ -105,7 +106,14 @@ def _run_invariant(world: World, invariant: Invariant) -> Iterator[InvariantRepo
         look.move_on()
         report = InvariantReport(code=invariant.code, found=len(look.findings), repaired=repaired)
         record_round(code=report.code, found=report.found, repaired=repaired, now=world.clock.now())
+        _count(invariant, report)
         yield report
+
+
+def _count(invariant: Invariant, report: InvariantReport) -> None:
+    labels = {"invariant": invariant.code, "severity": invariant.severity.value}
+    metrics.FINDINGS.labels(**labels).inc(report.found)
+    metrics.REPAIRS.labels(**labels).inc(report.repaired)
 
 
 def _look(world: World, invariant: Invariant) -> Look | None:

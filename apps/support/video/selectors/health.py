@@ -12,9 +12,11 @@ from apps.support.outbox.models import OutboxMessage
 from libs.db.guards import assert_no_transaction
 from libs.queue.client import QueueDepth, QueueUnavailable
 
+from ..domain.chunks import ChunkState
 from ..domain.dead_letters import KEPT
-from ..domain.lifecycle import JobState, VideoStatus
-from ..models import DeadLetter, InvariantRound, Video, VideoTranscodeJob, WorkerBeat
+from ..domain.diagnosis import NO_CONSUMER_AFTER
+from ..domain.lifecycle import ACTIVE_JOB_STATES, JobState, VideoStatus
+from ..models import DeadLetter, InvariantRound, TranscodeChunk, Video, VideoTranscodeJob, WorkerBeat
 from .diagnosis import MeasuredQueue
 
 WORKERS_SHOWN = 200
@@ -135,6 +137,21 @@ def workers_seen() -> list[WorkerSeen]:
     }
     by_sign = sorted(signs.items(), key=lambda sign: sign[1], reverse=True)
     return [_worker_seen(worker_id, seen_at, held.get(worker_id)) for worker_id, seen_at in by_sign]
+
+
+def active_jobs() -> dict[str, int]:
+    """Return how many jobs are in each state that somebody still has to move on."""
+    jobs = VideoTranscodeJob.objects.across_tenants().filter(state__in=sorted(ACTIVE_JOB_STATES))
+    counted = dict(jobs.values_list("state").annotate(count=Count("id")))
+    return {state.value: counted.get(state, 0) for state in sorted(ACTIVE_JOB_STATES)}
+
+
+def living_worker_count(*, now: datetime) -> int:
+    """Return how many workers hold a live lease, or were heard of within the last two minutes."""
+    beats = WorkerBeat.objects.filter(seen_at__gt=now - NO_CONSUMER_AFTER).values_list("worker_id")
+    jobs = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.RUNNING, lease_until__gt=now)
+    chunks = TranscodeChunk.objects.across_tenants().filter(state=ChunkState.RUNNING, lease_until__gt=now)
+    return beats.union(jobs.values_list("worker_id"), chunks.values_list("worker_id")).count()
 
 
 def tenant_backlogs() -> list[TenantBacklog]:

@@ -33,7 +33,9 @@ from ..domain.contracts import ClaimedJob
 from ..domain.errors import LeaseLost
 from ..domain.lifecycle import EventName, JobState
 from ..models import TranscodeChunk, VideoTranscodeJob
+from ..selectors.videos import SHORTEST_PLAYABLE_SECONDS
 from .lifecycle import lock_video, record_event
+from .measuring import time_first_playable
 from .sqs_queue import add_wake_up
 from .transcode import claim_of
 
@@ -138,7 +140,7 @@ def renew_chunk(
     _update(claim, done_seconds=done_seconds, lease_until=now + timedelta(seconds=lease_seconds))
 
 
-def record_part(*, claim: ClaimedChunk, part: TrackPart) -> None:
+def record_part(*, claim: ClaimedChunk, part: TrackPart, clock: Clock = DATABASE_CLOCK) -> None:
     """
     Enter a part that is in storage, of a chunk that goes on.
 
@@ -151,7 +153,7 @@ def record_part(*, claim: ClaimedChunk, part: TrackPart) -> None:
         if row is None:
             raise _lost(claim)
         _update(claim, parts=[*row.parts, part.to_json()])
-        _move_playable(job)
+        _move_playable(job, clock=clock)
 
 
 def finish_chunk(*, claim: ClaimedChunk, parts: Sequence[TrackPart], said: str, clock: Clock = DATABASE_CLOCK) -> None:
@@ -171,7 +173,7 @@ def finish_chunk(*, claim: ClaimedChunk, parts: Sequence[TrackPart], said: str, 
             parts=[part.to_json() for part in parts],
             said=said[-2000:],
         )
-        _move_playable(job)
+        _move_playable(job, clock=clock)
 
 
 def release_chunk(*, claim: ClaimedChunk, has_failed: bool = False, clock: Clock = DATABASE_CLOCK) -> None:
@@ -352,7 +354,7 @@ def _update_job(job: VideoTranscodeJob, **fields: object) -> None:
     VideoTranscodeJob.objects.for_tenant(job.tenant_id).filter(pk=job.pk).update(**fields)
 
 
-def _move_playable(job: VideoTranscodeJob) -> None:
+def _move_playable(job: VideoTranscodeJob, *, clock: Clock) -> None:
     """Record how far the video can be watched, now that something has been added."""
     chunks = TranscodeChunk.objects.for_tenant(job.tenant_id).filter(job=job)
     sound = [state for kind, state in chunks.values_list("kind", "state") if kind == ChunkKind.AUDIO]
@@ -362,3 +364,5 @@ def _move_playable(job: VideoTranscodeJob) -> None:
         tracks, plan=plan_from_json(job.plan), is_sound_done=has_all_sound and AUDIO_RENDITION in tracks
     )
     _update_job(job, playable_until_seconds=round(until, 3))
+    if job.playable_until_seconds < SHORTEST_PLAYABLE_SECONDS <= until:
+        time_first_playable(video=job.video, job=job, now=clock.now())

@@ -18,6 +18,7 @@ from libs.db.guards import assert_in_transaction
 from ..domain.errors import TransitionRefused, VideoNotFound
 from ..domain.lifecycle import JOB_TRANSITIONS, UPLOAD_TRANSITIONS, EventName, JobState, UploadState, project_status
 from ..models import FEED_CHANNEL, Video, VideoEvent, VideoTranscodeJob, VideoUpload
+from .measuring import count_event, time_transition
 from .quota import settle_charge
 
 log = structlog.get_logger(__name__)
@@ -84,6 +85,7 @@ def move_job(
         raise TransitionRefused(f"{event} of job {job.pk}, attempt {job.attempt_count}")
     moved = VideoTranscodeJob.objects.for_tenant(job.tenant_id).get(pk=job.pk)
     record_event(video=video, event=event, actor=actor, now=now, job=moved, data=data)
+    time_transition(video=video, before=job, event=event, now=now)
     project(video=video, now=now, video_fields=video_fields)
     return moved
 
@@ -125,7 +127,7 @@ def record_event(
     job: VideoTranscodeJob | None = None,
     data: Fields = NO_FIELDS,
 ) -> None:
-    """Append to the timeline, and log the same word once the transaction has committed."""
+    """Append to the timeline, and log and count the same word once the transaction has committed."""
     assert_in_transaction()
     attempt = job.attempt_count if job else None
     VideoEvent.objects.create(
@@ -142,6 +144,7 @@ def record_event(
     if job is not None:
         facts |= {"job_id": str(job.pk), "attempt": attempt}
     transaction.on_commit(lambda: log.info(str(event), **facts))
+    count_event(event, data=data)
     # What is committed stays committed, whether or not anybody hears of it at once.
     transaction.on_commit(lambda: _tell_followers(video.tenant_id), robust=True)
 

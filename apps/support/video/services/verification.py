@@ -1,5 +1,6 @@
 """Is the source a video that can be played? Sure, sure not, or to be found out by the worker."""
 
+import time
 from dataclasses import asdict, dataclass
 from threading import BoundedSemaphore
 from typing import Protocol
@@ -10,6 +11,7 @@ from django.conf import settings
 from libs.db.guards import assert_no_transaction
 from libs.media.facts import require_length
 from libs.media.ffprobe import MediaFacts, MediaRejected, ProbeCrashed, ProbeTimeout, ProbeTooLarge, SourceUnreadable
+from libs.observability import metrics
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +86,16 @@ def verify_source(
         longest_seconds: The tenant's own limit; the prober knows the installation's.
     """
     assert_no_transaction()
+    started = time.monotonic()
+    verdict = _verdict(url=url, etag=etag, prober=prober, video_id=video_id, longest_seconds=longest_seconds)
+    result = type(verdict).__name__.lower()
+    metrics.VERIFICATION_SECONDS.labels(result=result).observe(time.monotonic() - started)
+    return verdict
+
+
+def _verdict(
+    *, url: str, etag: str, prober: MediaProber, video_id: int, longest_seconds: float
+) -> Verified | Refused | Deferred:
     try:
         facts = prober.probe(url=url, timeout_seconds=settings.VIDEO_PROBE_TIMEOUT_SECONDS, if_match_etag=etag)
         require_length(facts.duration_seconds, longest_seconds=longest_seconds)

@@ -18,6 +18,7 @@ from apps.core.errors import CoreNotFound
 from apps.support.video.models import VideoEvent
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
+from libs.observability import metrics
 from libs.outbound.client import Answer, SendFailed
 
 from ..domain.messages import message_body
@@ -98,6 +99,11 @@ class Outcome:
     def is_success(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
 
+    @property
+    def result(self) -> str:
+        """The status's class, or the fault."""
+        return self.fault if self.status is None else f"{self.status // 100}xx"
+
 
 def reserve_due(*, clock: Clock, limit: int) -> list[WebhookDelivery]:
     """
@@ -124,7 +130,8 @@ def deliver(delivery: WebhookDelivery, *, ports: SendingPorts) -> Outcome:
     assert_no_transaction()
     started_at, started = ports.clock.now(), time.monotonic()
     outcome = _send(delivery, ports=ports, at=started_at)
-    milliseconds = round((time.monotonic() - started) * 1000)
+    seconds = time.monotonic() - started
+    milliseconds = round(seconds * 1000)
     entry = {
         "at": started_at.isoformat(),
         "attempt": delivery.attempt_count,
@@ -134,6 +141,8 @@ def deliver(delivery: WebhookDelivery, *, ports: SendingPorts) -> Outcome:
         "milliseconds": milliseconds,
     }
     is_ours = _settle(delivery, outcome, entry=entry, now=ports.clock.now())
+    metrics.WEBHOOK_DELIVERIES.labels(result=outcome.result).inc()
+    metrics.WEBHOOK_SECONDS.observe(seconds)
     log.info(
         "webhook_sent" if is_ours else "webhook_overtaken",
         tenant_id=delivery.tenant_id,

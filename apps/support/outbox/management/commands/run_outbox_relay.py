@@ -6,6 +6,7 @@ from threading import Event
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from apps.core.metrics_endpoint import expose_metrics
 from libs.db.clock import DatabaseClock
 from libs.queue.client import SQSQueueClient
 
@@ -28,5 +29,6 @@ class Command(BaseCommand):
             secret_access_key=settings.AWS_SECRET_ACCESS_KEY,
             read_timeout_seconds=10,
         )
+        expose_metrics()
         with running_companions(stop):
             run_relay(queue=queue, clock=DatabaseClock(), stop=stop)

@@ -7,7 +7,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connections
 
+from apps.core.metrics_endpoint import expose_metrics
+
 from ... import wiring
+from ...recovery.gauges import register_gauges
 from ...recovery.invariant import World
 from ...recovery.reconciler import run_reconciler
 from ...recovery.storage_events import run_storage_events
@@ -23,6 +26,8 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         world = wired_world()
+        register_gauges()
+        expose_metrics()
         queue_name = settings.VIDEO_STORAGE_EVENTS_QUEUE_NAME
         listeners = [Thread(target=_listen, args=(world, queue_name, stop), name=queue_name)] if queue_name else []
         for listener in listeners:

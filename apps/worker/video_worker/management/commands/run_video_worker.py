@@ -2,6 +2,8 @@
 
 from django.core.management.base import BaseCommand
 
+from apps.core.metrics_endpoint import expose_metrics
+
 from ...main import run_worker
 
 
@@ -10,4 +12,5 @@ class Command(BaseCommand):
 
     def handle(self, **_options: object) -> None:
         """Run until SIGTERM or SIGINT."""
+        expose_metrics()
         run_worker()
