@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,10 +26,11 @@ from apps.support.video.domain.chunks import (
 from apps.support.video.domain.contracts import ClaimedJob
 from apps.support.video.models import Video, VideoTranscodeJob
 from apps.support.video.services import chunks
+from apps.support.video.services.transcode import publish_job
 from apps.worker.video_worker.video.processor import package_playlists
 from libs.clock import SystemClock
 from tests.support.api import Api
-from tests.support.videos import Pipeline
+from tests.support.videos import Pipeline, output_of
 
 pytestmark = pytest.mark.django_db
 
@@ -278,4 +280,7 @@ def test_a_storyboard_is_served_with_its_pictures_signed(pipeline: Pipeline) -> 
 
 
 def test_a_video_without_a_storyboard_says_so(pipeline: Pipeline) -> None:
-    assert play(pipeline, pipeline.ready())["storyboard_url"] is None
+    video = pipeline.uploaded()
+    claim = pipeline.claim(video)
+    publish_job(claim=claim, output=replace(output_of(claim), storyboard_key=""))
+    assert play(pipeline, pipeline.fresh(video))["storyboard_url"] is None
