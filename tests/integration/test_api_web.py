@@ -126,8 +126,13 @@ class TestOpenApi:
         assert document["components"]["schemas"]["Error"]["required"] == ["code", "detail", "hint", "request_id"]
         for operations in document["paths"].values():
             for operation in operations.values():
-                schema = operation["responses"]["default"]["content"]["application/json"]["schema"]
-                assert schema == {"$ref": "#/components/schemas/Error"}
+                refusals = {code: answer for code, answer in operation["responses"].items() if code >= "400"}
+                assert "500" in refusals
+                for answer in refusals.values():
+                    shared = document["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+                    error, codes = shared["content"]["application/json"]["schema"]["allOf"]
+                    assert error == {"$ref": "#/components/schemas/Error"}
+                    assert codes["properties"]["code"]["enum"]
 
     def test_both_ways_to_sign_in_are_described(self, document: dict[str, Any]) -> None:
         schemes = document["components"]["securitySchemes"]
