@@ -51,9 +51,11 @@ QUERIES: Mapping[str, object] = {
     "limit": 1000,
     "mine": "false",
     "page_size": 100,
+    "place": "ready",
     "search": MARK,
     "session": MARK,
     "status": "READY",
+    "tenant": "theirs",
     "window": "day",
 }
 """By the name of a query parameter: the value that would show the most of another tenant, if anything did."""

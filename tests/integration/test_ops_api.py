@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from apps.core.models import ALL_SCOPES, Membership, Role, User
 from apps.support.outbox.models import OutboxMessage
-from apps.support.video.models import VideoTranscodeJob
+from apps.support.video.models import DeadLetter, VideoTranscodeJob
 from apps.support.video.recovery.reconciler import INVARIANTS, run_once
 from apps.support.video.services.dead_letters import take_dead_letters
 from apps.support.video.services.fleet import record_beat
@@ -140,6 +140,42 @@ class TestOverview:
         assert [shown["V03"][name] for name in counts] == [1, 1, 1, 1]
         assert [shown["V04"][name] for name in counts] == [0, 0, 0, 0]
         assert shown["V04"]["ran_at"] is not None
+
+
+class TestVideosBehindANumber:
+    def look(self, operator: Client, place: str, **query: str) -> list[int]:
+        answer = operator.get(f"{VIDEOS}ops/videos/", {"place": place, **query})
+        assert answer.status_code == 200, answer.content
+        return [row["video_id"] for row in answer.json()]
+
+    def test_each_place_lists_what_the_overview_counts_for_all_tenants_or_one(
+        self, pipeline: Pipeline, operator: Client
+    ) -> None:
+        other = Pipeline(code="other", clock=SystemClock())
+        pending, queued, running = pipeline.pending(), other.uploaded(), pipeline.processing()
+        waiting, ready, failed = pipeline.retry_wait(), pipeline.ready(), pipeline.failed()
+        set_back(ready, seconds=100_000, fields=["status_changed_at"])
+        seen = {"pending": [pending], "queued": [queued], "running": [running], "retry_wait": [waiting]}
+        seen |= {"processing": [running], "uploaded": [queued, waiting], "ready": [], "failed": [failed]}
+        assert {place: self.look(operator, place) for place in seen} == {
+            place: [video.pk for video in videos] for place, videos in seen.items()
+        }
+        assert self.look(operator, "uploaded", tenant="other") == [queued.pk]
+        assert self.look(operator, "running", tenant="other") == []
+
+    def test_messages_and_dead_letters_lead_to_their_videos(self, pipeline: Pipeline, operator: Client) -> None:
+        video = pipeline.uploaded()
+        OutboxMessage.objects.update(sent_at=None, last_error="refused", due_at=timezone.now() - timedelta(seconds=9))
+        assert self.look(operator, "outbox_due") == self.look(operator, "outbox_failing") == [video.pk]
+        assert self.look(operator, "outbox_due", tenant=pipeline.tenant.code) == [video.pk]
+        pipeline.dead_letters.put("poison")
+        take_dead_letters(queue=pipeline.dead_letters, clock=pipeline.clock, limit=10)
+        DeadLetter.objects.update(video_id=video.pk, tenant_id=pipeline.tenant.pk)
+        assert self.look(operator, "dead_letters", tenant=pipeline.tenant.code) == [video.pk]
+
+    @pytest.mark.parametrize("query", [{}, {"place": "nowhere"}, {"place": "queued", "tenant": "no-such"}])
+    def test_a_question_without_a_place_is_refused(self, operator: Client, query: dict[str, str]) -> None:
+        assert operator.get(f"{VIDEOS}ops/videos/", query).status_code == 400
 
 
 class TestReconcile:

@@ -17,6 +17,8 @@ from tests.support.videos import STATES, Pipeline
 
 pytestmark = pytest.mark.django_db
 
+STRICT = {"allow_skip": False, "max_speed": 1.5, "watermark": True}
+
 
 @pytest.fixture
 def pipeline() -> Pipeline:
@@ -216,7 +218,7 @@ class TestTimeline:
         assert api.get(f"{video.pk}/timeline/").json()[-1]["actor"] == f"key:{api.bearer[:12]}"
 
 
-class TestRename:
+class TestUpdate:
     def test_a_new_title_is_shown_and_in_the_story(self, pipeline: Pipeline, api: Api) -> None:
         video = pipeline.ready()
         answer = api.patch(f"{video.pk}/", {"title": "  2강 심화  "})
@@ -229,14 +231,37 @@ class TestRename:
             assert api.patch(f"{video.pk}/", {"title": video.title}).status_code == 200
 
     @pytest.mark.parametrize(
-        "body", [{}, {"title": ""}, {"title": None}, {"title": 5}, {"title": "x" * 201}, {"name": "x"}, [], b"{"]
+        "body",
+        [
+            {},
+            {"title": ""},
+            {"title": None},
+            {"title": 5},
+            {"title": "x" * 201},
+            {"name": "x"},
+            {"title": "새 제목", "policy": {"allow_skip": False}},
+            {"policy": {**STRICT, "max_speed": 2.5}},
+            {"policy": {**STRICT, "max_speed": 0}},
+            {"policy": {**STRICT, "max_speed": "1.5"}},
+            {"policy": None},
+            [],
+            b"{",
+        ],
     )
     def test_anything_else_is_refused(self, pipeline: Pipeline, api: Api, body: Any) -> None:
         video = pipeline.ready()
         with nothing_changes():
             assert api.patch(f"{video.pk}/", body).status_code == 400
 
-    def test_nothing_but_the_title_can_be_changed(self, pipeline: Pipeline, api: Api) -> None:
+    def test_a_policy_is_changed_without_the_title_and_reaches_the_player(self, pipeline: Pipeline, api: Api) -> None:
+        video = pipeline.ready()
+        answer = api.patch(f"{video.pk}/", {"policy": STRICT}).json()
+        assert (answer["policy"], answer["title"]) == (STRICT, video.title)
+        assert api.post(f"{video.pk}/playback/").json()["policy"] == STRICT
+        with nothing_changes():
+            api.patch(f"{video.pk}/", {"policy": STRICT})
+
+    def test_nothing_else_can_be_changed(self, pipeline: Pipeline, api: Api) -> None:
         video = pipeline.failed()
         api.patch(f"{video.pk}/", {"title": "새 제목", "status": "READY", "tenant": 99, "published_prefix": "x/"})
         found = pipeline.fresh(video)

@@ -78,7 +78,7 @@ class TestGrant:
         """To the viewer: master, variants and media all open with the one grant."""
         granted = play(pipeline, published)
         assert granted["master_url"].startswith(f"{settings.ACADEMY_PUBLIC_ORIGIN}/playback/")
-        assert granted["policy"] == {}
+        assert granted["policy"] == {"allow_skip": True, "max_speed": 2.0, "watermark": False}
         ends_at = datetime.fromisoformat(granted["expires_at"])
         lifetime = timedelta(seconds=settings.VIDEO_PLAYBACK_TTL_SECONDS)
         assert abs(ends_at - SystemClock().now() - lifetime) < timedelta(minutes=1)

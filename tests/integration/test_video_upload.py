@@ -105,15 +105,19 @@ def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
     return body
 
 
+POLICY = {"allow_skip": False, "max_speed": 1.25, "watermark": True}
+
+
 class TestInit:
     def test_an_announced_upload_is_a_pending_video_and_a_url_for_its_bytes(self, api: Api, tenant: Tenant) -> None:
-        answer = api.post("upload/init/", upload_fields(session="3월", size_bytes=1234))
+        answer = api.post("upload/init/", upload_fields(session="3월", size_bytes=1234, policy=POLICY))
         body = answer.json()
         video, upload = body["video"], body["upload"]
 
         assert answer.status_code == 201
         assert (video["title"], video["session"], video["position"]) == ("1강 오리엔테이션", "3월", 1)
         assert (video["status"], video["filename"], video["size_bytes"]) == ("PENDING", "lecture.mp4", 1234)
+        assert video["policy"] == POLICY
         assert (video["job_id"], video["failure"], video["progress"], video["thumbnail_url"]) == (None,) * 4
         assert video["allowed_actions"] == ["complete", "refresh_url", "update", "delete"]
         assert body["file_key"].startswith(f"tenants/{tenant.pk}/video/raw/{video['id']}/")
@@ -191,6 +195,7 @@ class TestInit:
             ({"content_type": None}, ["content_type"]),
             ({"content_type": "video/" + "x" * 100}, ["content_type"]),
             ({"session": 3}, ["session"]),
+            ({"policy": {"watermark": True}}, ["policy.allow_skip", "policy.max_speed"]),
             ({"session": "x" * 101}, ["session"]),
             ({"title": None, "filename": 1, "size_bytes": "a"}, ["filename", "size_bytes", "title"]),
         ],

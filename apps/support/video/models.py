@@ -20,6 +20,7 @@ from .domain.chunks import ChunkState
 from .domain.dead_letters import KEPT, LetterState
 from .domain.lifecycle import ACTIVE_JOB_STATES, JobState, UploadState, VideoStatus
 from .domain.part_plan import PartPlan, UploadStrategy
+from .domain.playback_policy import DEFAULT_POLICY, FASTEST_LIMIT, SLOWEST_LIMIT, PlaybackPolicy
 from .event_models import FEED_CHANNEL, VideoEvent, VideoFeed
 
 __all__ = [
@@ -56,6 +57,9 @@ class Video(models.Model):
     session = models.CharField(max_length=100, blank=True)
     position = models.PositiveIntegerField()
     """Order within the session, unique per tenant and session, counted from 1."""
+    allow_skip = models.BooleanField(default=DEFAULT_POLICY.allow_skip, db_default=DEFAULT_POLICY.allow_skip)
+    max_speed = models.FloatField(default=DEFAULT_POLICY.max_speed, db_default=DEFAULT_POLICY.max_speed)
+    watermark = models.BooleanField(default=DEFAULT_POLICY.watermark, db_default=DEFAULT_POLICY.watermark)
     status = models.CharField(max_length=12, choices=_choices(VideoStatus), default=VideoStatus.PENDING)
     status_changed_at = models.DateTimeField()
     created_at = models.DateTimeField()
@@ -96,6 +100,9 @@ class Video(models.Model):
                 condition=Q(deleted_at=None, purge_after=None) | Q(deleted_at__isnull=False, purge_after__isnull=False),
                 name="video_tombstone_has_purge",
             ),
+            models.CheckConstraint(
+                condition=Q(max_speed__gte=SLOWEST_LIMIT, max_speed__lte=FASTEST_LIMIT), name="video_max_speed_in_range"
+            ),
             models.UniqueConstraint(
                 fields=["tenant", "session", "position"],
                 condition=Q(deleted_at=None),
@@ -119,6 +126,15 @@ class Video(models.Model):
 
     def __str__(self) -> str:
         return f"video {self.pk} {self.status}"
+
+    @property
+    def policy(self) -> PlaybackPolicy:
+        """What it asks of players."""
+        return PlaybackPolicy(allow_skip=self.allow_skip, max_speed=self.max_speed, watermark=self.watermark)
+
+    @policy.setter
+    def policy(self, policy: PlaybackPolicy) -> None:
+        self.allow_skip, self.max_speed, self.watermark = policy.allow_skip, policy.max_speed, policy.watermark
 
 
 class VideoUpload(models.Model):

@@ -15,6 +15,7 @@ from .domain.lifecycle import ACTIVE_JOB_STATES, VideoStatus
 from .domain.messages import cause_text
 from .domain.part_plan import MOST_PARTS, UploadStrategy
 from .domain.ports import StoredPart
+from .fields import ChecksumField, PlaybackPolicySerializer, StrictIntegerField, StrictTextField
 from .models import Video, VideoEvent, VideoTranscodeJob
 from .selectors.diagnosis import EvidenceSource
 from .selectors.timeline import TimelineSource
@@ -31,38 +32,6 @@ def shown_actions(video: Video, *, may_write: bool) -> list[str]:
     """Return what the server would accept from this reader."""
     allowed = actions_of(video, now=wiring.clock().now())
     return [action.value for action in allowed if may_write or action in READER_ACTIONS]
-
-
-class StrictTextField(serializers.CharField):
-    """Text, and not a number that could be read as text."""
-
-    def to_internal_value(self, data: Any) -> str:
-        if not isinstance(data, str):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class StrictIntegerField(serializers.IntegerField):
-    """A whole JSON number, and not text or a truth value that could be read as one."""
-
-    def to_internal_value(self, data: Any) -> int:
-        if not isinstance(data, int) or isinstance(data, bool):
-            self.fail("invalid")
-        return super().to_internal_value(data)
-
-
-class ChecksumField(StrictTextField):
-    """A checksum as S3 writes it: the base64 of its bytes, the highest first."""
-
-    def __init__(self, *algorithms: ChecksumAlgorithm, **options: Any) -> None:
-        self.algorithms = algorithms
-        super().__init__(max_length=12, **options)
-
-    def to_internal_value(self, data: Any) -> str:
-        text = super().to_internal_value(data)
-        if text and not any(algorithm.accepts(text) for algorithm in self.algorithms):
-            self.fail("invalid")
-        return text
 
 
 class WholeChecksumsSerializer(serializers.Serializer[Any]):
@@ -91,6 +60,7 @@ class UploadInitSerializer(WholeChecksumsSerializer):
     size_bytes = StrictIntegerField(help_text="Exact length of the file; the upload URL accepts no other.")
     content_type = StrictTextField(max_length=100, allow_blank=True, default="")
     session = StrictTextField(max_length=100, allow_blank=True, default="")
+    policy = PlaybackPolicySerializer(required=False)
 
 
 class UploadCompleteSerializer(WholeChecksumsSerializer):
@@ -120,9 +90,16 @@ class PartNumbersSerializer(serializers.Serializer[Any]):
 
 
 class VideoUpdateSerializer(serializers.Serializer[Any]):
-    """What of a video can be changed."""
+    """What of a video can be changed; at least one of it."""
 
-    title = StrictTextField(max_length=200)
+    title = StrictTextField(max_length=200, required=False)
+    policy = PlaybackPolicySerializer(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields when there are any."""
+        if not attrs:
+            raise serializers.ValidationError({"title": "Needed where no policy is given."})
+        return attrs
 
 
 class SessionOfVideosSerializer(serializers.Serializer[Any]):
@@ -222,6 +199,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
         help_text="How far it can be watched now; null while it cannot be watched at all."
     )
     thumbnail_url = serializers.SerializerMethodField()
+    policy = PlaybackPolicySerializer()
     progress = serializers.SerializerMethodField()
     failure = serializers.SerializerMethodField()
     job_id = serializers.UUIDField(source="current_job_id", allow_null=True)
@@ -245,6 +223,7 @@ class VideoSerializer(serializers.ModelSerializer[Video]):
             "playable",
             "playable_until_seconds",
             "thumbnail_url",
+            "policy",
             "progress",
             "failure",
             "job_id",
@@ -451,7 +430,7 @@ class PlaybackGrantSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="WebVTT: which part of which picture shows each time; null while there is none."
     )
     expires_at = serializers.DateTimeField()
-    policy = serializers.DictField()
+    policy = PlaybackPolicySerializer()
 
 
 class EvidenceSerializer(serializers.Serializer[Any]):

@@ -87,7 +87,7 @@ export interface paths {
         delete: operations["media_videos_destroy"];
         options?: never;
         head?: never;
-        /** @description Change a video's title. */
+        /** @description Change a video's title, or what it asks of players. */
         patch: operations["media_videos_partial_update"];
         trace?: never;
     };
@@ -441,6 +441,23 @@ export interface paths {
         };
         /** @description Show how many videos were finished and how long they took, step by step, the oldest step first. */
         get: operations["ops_throughput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/ops/videos/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List up to 100 videos that are at a place of the line, those that have been there longest first. */
+        get: operations["ops_videos"];
         put?: never;
         post?: never;
         delete?: never;
@@ -934,6 +951,11 @@ export interface components {
          *         "playable": true,
          *         "playable_until_seconds": 1.5,
          *         "thumbnail_url": "text",
+         *         "policy": {
+         *           "allow_skip": true,
+         *           "max_speed": 1.5,
+         *           "watermark": true
+         *         },
          *         "progress": {
          *           "stage": "text",
          *           "percent": 1.5,
@@ -1518,6 +1540,11 @@ export interface components {
          *           "playable": true,
          *           "playable_until_seconds": 1.5,
          *           "thumbnail_url": "text",
+         *           "policy": {
+         *             "allow_skip": true,
+         *             "max_speed": 1.5,
+         *             "watermark": true
+         *           },
          *           "progress": {
          *             "stage": "text",
          *             "percent": 1.5,
@@ -1626,13 +1653,40 @@ export interface components {
             is_enabled?: boolean;
         };
         /**
-         * @description What of a video can be changed.
+         * @description What of a video can be changed; at least one of it.
          * @example {
-         *       "title": "1강 오리엔테이션"
+         *       "title": "1강 오리엔테이션",
+         *       "policy": {
+         *         "allow_skip": true,
+         *         "max_speed": 1.5,
+         *         "watermark": true
+         *       }
          *     }
          */
         PatchedVideoUpdateRequest: {
             title?: string;
+            policy?: components["schemas"]["PlaybackPolicyRequest"];
+        };
+        /**
+         * @description A video that one of the overview's numbers counts.
+         * @example {
+         *       "video_id": 12,
+         *       "tenant_code": "text",
+         *       "title": "1강 오리엔테이션",
+         *       "status": "PENDING",
+         *       "since": "2026-03-02T12:00:00Z",
+         *       "remark": "text"
+         *     }
+         */
+        PlacedVideo: {
+            video_id: number;
+            tenant_code: string;
+            title: string;
+            status: components["schemas"]["StatusEnum"];
+            /** Format: date-time */
+            since: string;
+            /** @description What was noted there: the queue's refusal, a dead letter's reason. */
+            remark: string;
         };
         /**
          * @description The answer to `playback/`.
@@ -1641,7 +1695,11 @@ export interface components {
          *       "thumbnail_url": "https://storage.example.com/object?signed",
          *       "storyboard_url": "https://storage.example.com/object?signed",
          *       "expires_at": "2026-03-02T12:00:00Z",
-         *       "policy": {}
+         *       "policy": {
+         *         "allow_skip": true,
+         *         "max_speed": 1.5,
+         *         "watermark": true
+         *       }
          *     }
          */
         PlaybackGrant: {
@@ -1656,9 +1714,31 @@ export interface components {
             storyboard_url: string | null;
             /** Format: date-time */
             expires_at: string;
-            policy: {
-                [key: string]: unknown;
-            };
+            policy: components["schemas"]["PlaybackPolicy"];
+        };
+        /** @description What a video asks of players, which follow it; it is no protection of what may be fetched. */
+        PlaybackPolicy: {
+            /** @description Viewers may jump to what they have not watched yet. */
+            allow_skip: boolean;
+            /**
+             * Format: double
+             * @description The fastest playback rate; 1 is as recorded.
+             */
+            max_speed: number;
+            /** @description The viewer's name is shown over the picture. */
+            watermark: boolean;
+        };
+        /** @description What a video asks of players, which follow it; it is no protection of what may be fetched. */
+        PlaybackPolicyRequest: {
+            /** @description Viewers may jump to what they have not watched yet. */
+            allow_skip: boolean;
+            /**
+             * Format: double
+             * @description The fastest playback rate; 1 is as recorded.
+             */
+            max_speed: number;
+            /** @description The viewer's name is shown over the picture. */
+            watermark: boolean;
         };
         /** @description How far the active job has come. */
         Progress: {
@@ -1971,6 +2051,11 @@ export interface components {
          *         "playable": true,
          *         "playable_until_seconds": 1.5,
          *         "thumbnail_url": "text",
+         *         "policy": {
+         *           "allow_skip": true,
+         *           "max_speed": 1.5,
+         *           "watermark": true
+         *         },
          *         "progress": {
          *           "stage": "text",
          *           "percent": 1.5,
@@ -2017,7 +2102,12 @@ export interface components {
          *       "filename": "lecture.mp4",
          *       "size_bytes": 104857600,
          *       "content_type": "video/mp4",
-         *       "session": "1주차"
+         *       "session": "1주차",
+         *       "policy": {
+         *         "allow_skip": true,
+         *         "max_speed": 1.5,
+         *         "watermark": true
+         *       }
          *     }
          */
         UploadInitRequest: {
@@ -2033,6 +2123,7 @@ export interface components {
             content_type: string;
             /** @default  */
             session: string;
+            policy?: components["schemas"]["PlaybackPolicyRequest"];
         };
         /** @description How to send the bytes: with one PUT, or in equal parts whose URLs are signed page by page. */
         UploadPlan: {
@@ -2077,6 +2168,11 @@ export interface components {
          *         "playable": true,
          *         "playable_until_seconds": 1.5,
          *         "thumbnail_url": "text",
+         *         "policy": {
+         *           "allow_skip": true,
+         *           "max_speed": 1.5,
+         *           "watermark": true
+         *         },
          *         "progress": {
          *           "stage": "text",
          *           "percent": 1.5,
@@ -2146,6 +2242,11 @@ export interface components {
          *       "playable": true,
          *       "playable_until_seconds": 1.5,
          *       "thumbnail_url": "text",
+         *       "policy": {
+         *         "allow_skip": true,
+         *         "max_speed": 1.5,
+         *         "watermark": true
+         *       },
          *       "progress": {
          *         "stage": "text",
          *         "percent": 1.5,
@@ -2186,6 +2287,7 @@ export interface components {
              */
             readonly playable_until_seconds: number | null;
             readonly thumbnail_url: string | null;
+            policy: components["schemas"]["PlaybackPolicy"];
             readonly progress: components["schemas"]["Progress"] | null;
             readonly failure: components["schemas"]["Failure"] | null;
             /** Format: uuid */
@@ -3820,6 +3922,49 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ThroughputStep"][];
+                };
+            };
+            400: components["responses"]["400.bad_request.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    ops_videos: {
+        parameters: {
+            query: {
+                /**
+                 * @description * `pending` - pending
+                 *     * `uploaded` - uploaded
+                 *     * `processing` - processing
+                 *     * `ready` - ready
+                 *     * `failed` - failed
+                 *     * `expired` - expired
+                 *     * `queued` - queued
+                 *     * `running` - running
+                 *     * `retry_wait` - retry_wait
+                 *     * `outbox_due` - outbox_due
+                 *     * `outbox_failing` - outbox_failing
+                 *     * `dead_letters` - dead_letters
+                 */
+                place: "pending" | "uploaded" | "processing" | "ready" | "failed" | "expired" | "queued" | "running" | "retry_wait" | "outbox_due" | "outbox_failing" | "dead_letters";
+                /** @description Only this academy's, by its code. */
+                tenant?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlacedVideo"][];
                 };
             };
             400: components["responses"]["400.bad_request.invalid_request"];

@@ -19,6 +19,7 @@ from ..domain.keys import source_key
 from ..domain.lifecycle import EventName, UploadState, VideoStatus
 from ..domain.media_types import accepted_content_type
 from ..domain.part_plan import UploadStrategy, plan_parts
+from ..domain.playback_policy import DEFAULT_POLICY, PlaybackPolicy
 from ..domain.ports import ObjectStorage
 from ..domain.quota import Limits, require_room
 from ..models import Video, VideoUpload
@@ -45,6 +46,7 @@ def init_upload(
     session: str,
     storage: ObjectStorage,
     clock: Clock,
+    policy: PlaybackPolicy = DEFAULT_POLICY,
     checksums: Mapping[str, str] = NO_CHECKSUMS,
     idempotency_key: str = "",
 ) -> UploadTicket:
@@ -56,6 +58,7 @@ def init_upload(
     Args:
         filename: As the uploader's device names it; only its extension ends up in the storage key.
         content_type: As the browser declares it; may be empty.
+        policy: What it will ask of players.
         checksums: Of the whole file, by algorithm, if the uploader knows them: other bytes are then refused.
 
     Returns:
@@ -71,6 +74,7 @@ def init_upload(
     assert_no_transaction()
     now = clock.now()
     video = Video(tenant=tenant, title=title, session=session, created_by_id=created_by_id)
+    video.policy = policy
     upload = VideoUpload(tenant=tenant, filename=filename, size_bytes=size_bytes, init_key=idempotency_key)
     if (announced := _announced_before(video, upload, now=now)) is not None:
         return sign_ticket(announced, storage=storage, now=now)

@@ -13,6 +13,7 @@ from libs.clock import Clock
 from ..domain.actions import VideoAction
 from ..domain.errors import PlaybackObjectMissing, PlaybackTokenInvalid, SourceNotFoundOrEmpty
 from ..domain.keys import job_of_live_prefix, live_prefix
+from ..domain.playback_policy import PlaybackPolicy
 from ..domain.playback_token import PlaybackClaims, read_token, sign_token
 from ..domain.playlist_objects import CUE_PICTURE
 from ..domain.playlists import MASTER_NAME
@@ -36,6 +37,7 @@ class PlaybackGrant:
     storyboard_path: str | None
     thumbnail_url: str | None
     expires_at: datetime
+    policy: PlaybackPolicy
 
 
 def grant_playback(
@@ -70,6 +72,7 @@ def grant_playback(
         storyboard_path=storyboard_of(video),
         thumbnail_url=thumbnail_url,
         expires_at=expires_at,
+        policy=video.policy,
     )
 
 

@@ -11,15 +11,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.core.models import Tenant
 from apps.core.permissions import IsOperator
 
 from .. import wiring
+from ..domain.lifecycle import VideoStatus
 from ..recovery.inspection import chosen, find_all, finding_row
 from ..recovery.invariant import Invariant, Severity
 from ..recovery.reconciler import INVARIANTS, run_once
 from ..recovery.wired import wired_world
 from ..selectors import health
 from ..selectors.throughput import ThroughputWindow, throughput
+from ..selectors.whereabouts import Place, videos_at
 from .base import validated
 
 FINDINGS_SHOWN = 100
@@ -185,6 +188,41 @@ class OpsThroughputView(APIView):
         window = ThroughputWindow(validated(ThroughputQuerySerializer(data=request.query_params))["window"])
         steps = throughput(window=window, now=wiring.clock().now())
         return Response(ThroughputStepSerializer(steps, many=True).data)
+
+
+class PlaceQuerySerializer(serializers.Serializer[Any]):
+    """Where to look, and whose videos."""
+
+    place = serializers.ChoiceField(choices=[place.value for place in Place])
+    tenant = serializers.SlugRelatedField(
+        slug_field="code", queryset=Tenant.objects.all(), required=False, help_text="Only this academy's, by its code."
+    )
+
+
+class PlacedVideoSerializer(serializers.Serializer[Any]):
+    """A video that one of the overview's numbers counts."""
+
+    video_id = serializers.IntegerField()
+    tenant_code = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.ChoiceField(choices=[status.value for status in VideoStatus])
+    since = serializers.DateTimeField()
+    remark = serializers.CharField(help_text="What was noted there: the queue's refusal, a dead letter's reason.")
+
+
+class OpsVideosView(APIView):
+    """The videos behind a number."""
+
+    permission_classes = (IsOperator,)
+
+    @extend_schema(
+        operation_id="ops_videos", parameters=[PlaceQuerySerializer], responses=PlacedVideoSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List up to 100 videos that are at a place of the line, those that have been there longest first."""
+        query = validated(PlaceQuerySerializer(data=request.query_params))
+        found = videos_at(Place(query["place"]), tenant=query.get("tenant"), now=wiring.clock().now())
+        return Response(PlacedVideoSerializer(found, many=True).data)
 
 
 class OpsReconcileView(APIView):

@@ -38,15 +38,14 @@ class PlaybackView(APIView):
             clock=wiring.clock(),
         )
         storyboard = grant.storyboard_path
-        return Response(
-            {
-                "master_url": _url(grant.token, grant.master_path),
-                "storyboard_url": _url(grant.token, storyboard) if storyboard else None,
-                "thumbnail_url": grant.thumbnail_url,
-                "expires_at": grant.expires_at,
-                "policy": {},
-            }
-        )
+        answer = {
+            "master_url": _url(grant.token, grant.master_path),
+            "storyboard_url": _url(grant.token, storyboard) if storyboard else None,
+            "thumbnail_url": grant.thumbnail_url,
+            "expires_at": grant.expires_at,
+            "policy": grant.policy,
+        }
+        return Response(PlaybackGrantSerializer(answer).data)
 
 
 class PlaylistView(APIView):

@@ -138,7 +138,7 @@ class VideoViewSet(LibraryViews, UploadViews):
 
     @extend_schema(request=VideoUpdateSerializer, responses=VideoSerializer)
     def partial_update(self, request: Request, pk: int) -> Response:
-        """Change a video's title."""
+        """Change a video's title, or what it asks of players."""
         fields = validated(VideoUpdateSerializer(data=request.data))
         tenant = current_tenant(request)
         update_video(tenant=tenant, video_id=pk, actor=current_actor(request), clock=wiring.clock(), **fields)
