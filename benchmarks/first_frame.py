@@ -7,7 +7,7 @@ from typing import Self
 from playwright.sync_api import sync_playwright
 
 from benchmarks.encoding_site import VIDEOS, Site
-from tests.browser.conftest import CHROMIUM_FLAGS
+from tests.browser.browser import CHROMIUM_FLAGS
 
 HLS = Path(__file__).resolve().parents[1] / "academyfront/node_modules/hls.js/dist/hls.min.js"
 # Asked every tenth of a second, as somebody would who waits for nothing else.

@@ -14,9 +14,9 @@ import statistics
 import time
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.browser.conftest import CHROMIUM_FLAGS, sign_in
+from tests.browser.browser import launched_chromium, sign_in
 from tests.support.library import seed_library
 from tests.support.stack import Stack
 
@@ -44,13 +44,11 @@ def main() -> None:
         began = time.monotonic()
         seed_library(database_url=report["database_url"], tenant_code=report["tenant_code"], count=options.videos)
         print(f"{options.videos} videos made in {time.monotonic() - began:.1f} s")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=list(CHROMIUM_FLAGS))
+        with launched_chromium() as browser:
             page = browser.new_page(viewport={"width": 1280, "height": 800})
             sign_in(page, stack)
             _open(page, stack, rounds=options.rounds)
             _scroll(page, seconds=options.seconds)
-            browser.close()
     finally:
         stack.close()
 

@@ -1,41 +1,26 @@
-"""Debian's chromium, driven by Playwright against a whole installation."""
+"""Browsers signed in to whole installations."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser.browser import launched_chromium, sign_in
+from tests.browser.uploading import VIDEOS, upload, wait_until_ready
+from tests.support.clips import make_clip
 from tests.support.ports import free_port_plan
 from tests.support.stack import Stack
 from tests.support.wire import Wire
 
-VIDEOS = "/api/v1/media/videos/"
-CHROMIUM_FLAGS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
-
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert executable, "chromium is needed: apt-get install chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(CHROMIUM_FLAGS))
+    with launched_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +61,15 @@ def wired(wired_installation: Wired) -> Iterator[Wired]:
         wired_installation.stack.http.delete(f"{VIDEOS}{video['id']}/").raise_for_status()
 
 
+@pytest.fixture(scope="session")
+def lecture(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """Half a minute that is READY."""
+    clip = make_clip(tmp_path_factory.mktemp("lecture") / "lecture.mp4", seconds=30, width=640, height=360)
+    video_id = upload(stack, clip.read_bytes(), title="1강 함수의 뜻", filename="1강 함수의 뜻.mp4")
+    wait_until_ready(stack, video_id)
+    return video_id
+
+
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     opened = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="ko-KR")
@@ -92,13 +86,3 @@ def page(context: BrowserContext, stack: Stack, tmp_path: Path, request: pytest.
     yield opened
     if request.session.testsfailed > failures:
         opened.screenshot(path=tmp_path / "failure.png")
-
-
-def sign_in(page: Page, stack: Stack) -> None:
-    """Sign in as the seeded user."""
-    report = stack.report()
-    page.goto(report["base_url"])
-    page.get_by_test_id("login-username").fill(report["web_user"])
-    page.get_by_test_id("login-password").fill(report["web_password"])
-    page.get_by_test_id("login-submit").click()
-    page.get_by_test_id("nav-upload").wait_for()

@@ -25,6 +25,16 @@ def seeded(stack: Stack) -> Iterator[list[int]]:
     remove_seeded(**access, video_ids=ids)
 
 
+@pytest.fixture
+def elsewhere(stack: Stack) -> Iterator[int]:
+    """The one video of another session."""
+    report = stack.report()
+    access = {"database_url": report["database_url"]}
+    ids = seed_library(**access, tenant_code=report["tenant_code"], count=1, title="저기", session="옮겨 갈 차시")
+    yield ids[0]
+    remove_seeded(**access, video_ids=ids)
+
+
 @pytest.fixture(scope="module")
 def crowd(stack: Stack) -> Iterator[list[int]]:
     """Two thousand videos: far more than a page of the api or of the screen."""
@@ -89,6 +99,25 @@ def test_a_session_is_put_in_order_with_the_keyboard_and_told_to_a_screen_reader
     page.keyboard.press("Space")
     expected = [seeded[1], seeded[0], *seeded[2:]]
     wait_until(lambda: order_on_server(stack) == expected, timeout_seconds=10, message="the server has the order")
+
+
+def test_a_video_is_dragged_to_another_session(page: Page, stack: Stack, seeded: list[int], elsewhere: int) -> None:
+    page.reload()
+    open_session(page)
+    start = page.get_by_test_id("order-handle").nth(1).bounding_box()
+    assert start
+    page.mouse.move(start["x"] + 10, start["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(start["x"] + 30, start["y"] + 30, steps=4)
+    target = page.get_by_test_id("session-targets").locator("[data-session='옮겨 갈 차시']")
+    end = target.bounding_box()
+    assert end
+    page.mouse.move(end["x"] + 40, end["y"] + 15, steps=12)
+    expect(target).to_have_attribute("data-over", "true")
+    page.mouse.up()
+    expect(page.get_by_text("‘옮겨 갈 차시’(으)로 옮겼습니다")).to_be_visible()
+    assert order_on_server(stack, "옮겨 갈 차시") == [elsewhere, seeded[1]]
+    expect(page.get_by_test_id("order-line")).to_have_count(5)
 
 
 def test_many_are_moved_and_deleted_at_once(page: Page, stack: Stack, seeded: list[int]) -> None:

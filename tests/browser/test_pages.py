@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import httpx
+import psycopg
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.axe import serious_findings
-from tests.browser.conftest import sign_in
+from tests.browser.browser import sign_in
+from tests.browser.uploading import VIDEOS, upload
 from tests.support.clips import make_clip
 from tests.support.library import remove_seeded, seed_library
 from tests.support.stack import Stack
-from tests.support.waiting import wait_until
-
-VIDEOS = "/api/v1/media/videos/"
-
-
-def upload(stack: Stack, body: bytes, *, title: str, filename: str) -> int:
-    fields = {"title": title, "filename": filename, "size_bytes": len(body), "session": "1주차"}
-    ticket = stack.http.post(f"{VIDEOS}upload/init/", json=fields).json()
-    sent = httpx.put(ticket["upload_url"], content=body, headers=ticket["upload"]["headers"], trust_env=False)
-    assert sent.is_success
-    stack.http.post(f"{VIDEOS}{ticket['video']['id']}/upload/complete/")
-    return int(ticket["video"]["id"])
-
-
-@pytest.fixture(scope="module")
-def lecture(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> int:
-    """A short video that is READY."""
-    clip = make_clip(tmp_path_factory.mktemp("pages") / "lecture.mp4", seconds=6, width=640, height=360)
-    video_id = upload(stack, clip.read_bytes(), title="1강 함수의 뜻", filename="1강 함수의 뜻.mp4")
-    wait_until(
-        lambda: stack.http.get(f"{VIDEOS}{video_id}/").json()["status"] == "READY",
-        timeout_seconds=90,
-        message="the lecture is READY",
-    )
-    return video_id
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +67,71 @@ def test_a_cancelled_video_offers_the_one_button_that_helps(page: Page, stack: S
     stack.http.delete(f"{VIDEOS}{video_id}/").raise_for_status()
 
 
+def test_the_sources_of_many_are_downloaded_in_turn_and_what_has_none_says_so(
+    page: Page, stack: Stack, lecture: int, broken: int, tmp_path: Path
+) -> None:
+    clip = make_clip(tmp_path / "second.mp4", seconds=2, width=320, height=180)
+    second = upload(stack, clip.read_bytes(), title="2강", filename="2강.mp4")
+    page.goto(f"{stack.base_url}/?session=1주차")
+    for video_id in (lecture, broken, second):
+        page.locator(f"[data-video-id='{video_id}']").get_by_test_id("select-video").check()
+    page.get_by_test_id("bulk-download").click()
+    saved: list[str] = []
+    page.on("download", lambda download: saved.append(download.suggested_filename))
+    with page.expect_download(lambda download: download.suggested_filename == "2강.mp4"):
+        page.get_by_test_id("bulk-download-start").click()
+    lines = page.get_by_test_id("downloads")
+    expect(lines.locator("[data-state=started]")).to_have_count(2)
+    expect(lines.locator("[data-state=refused]")).to_have_count(1)
+    expect(page.get_by_test_id("bulk-download-start")).to_have_count(0)
+    assert saved == ["1강 함수의 뜻.mp4", "2강.mp4"]
+    stack.http.delete(f"{VIDEOS}{second}/").raise_for_status()
+
+
+def test_many_are_encoded_again_at_once(page: Page, stack: Stack, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "many.mp4", seconds=2, width=320, height=180).read_bytes()
+    stack.pause("worker")
+    try:
+        ids = [
+            upload(stack, clip, title=f"되살릴 영상 {n}", filename="many.mp4", session="되살릴 차시") for n in (1, 2)
+        ]
+        for video_id in ids:
+            assert stack.http.post(f"{VIDEOS}{video_id}/cancel/").status_code == 202
+        page.goto(f"{stack.base_url}/?session=되살릴 차시")
+        for number in (0, 1):
+            page.get_by_test_id("select-video").nth(number).check()
+        page.get_by_test_id("bulk-retry").click()
+        expect(page.get_by_text("영상 2개를 처리했습니다")).to_be_visible()
+        assert [stack.http.get(f"{VIDEOS}{one}/").json()["status"] for one in ids] == ["UPLOADED", "UPLOADED"]
+    finally:
+        stack.resume("worker")
+    for video_id in ids:
+        stack.http.delete(f"{VIDEOS}{video_id}/").raise_for_status()
+
+
+def test_an_operator_repairs_what_the_look_has_found(page: Page, stack: Stack, lecture: int) -> None:
+    stack.pause("reconciler")
+    try:
+        with psycopg.connect(stack.report()["database_url"]) as connection:
+            connection.execute("UPDATE video SET status = 'PROCESSING' WHERE id = %s", [lecture])
+        page.get_by_test_id("nav-operations").click()
+        page.get_by_test_id("look-V05").click()
+        expect(page.get_by_test_id("dry-run").get_by_role("link")).to_have_attribute("href", f"/videos/{lecture}")
+        assert stack.http.get(f"{VIDEOS}{lecture}/").json()["status"] == "PROCESSING"
+        page.get_by_test_id("repair").click()
+        expect(page.get_by_text("1건 중 1건을 복구했습니다")).to_be_visible()
+        assert stack.http.get(f"{VIDEOS}{lecture}/").json()["status"] == "READY"
+    finally:
+        stack.resume("reconciler")
+
+
+def test_a_page_without_a_network_says_so_until_there_is_one(page: Page, context: BrowserContext) -> None:
+    context.set_offline(True)
+    expect(page.get_by_test_id("offline-banner")).to_be_visible()
+    context.set_offline(False)
+    expect(page.get_by_test_id("offline-banner")).to_be_hidden()
+
+
 def test_the_storyboard_follows_the_mouse(page: Page, stack: Stack, lecture: int) -> None:
     page.goto(f"{stack.base_url}/?search=함수의 뜻")
     card = page.get_by_test_id("video-item")
@@ -112,6 +154,9 @@ def test_an_owner_makes_a_key_sees_it_once_and_revokes_it(page: Page, stack: Sta
     row.wait_for()
     assert key not in page.content()
     row.get_by_test_id("api-key-revoke").click()
+    expect(page.get_by_text("‘백업 서버’ 키를 폐기할까요?")).to_be_visible()
+    assert httpx.get(address, headers=bearer, trust_env=False).status_code == 200
+    page.get_by_test_id("api-key-revoke-confirm").click()
     expect(row).to_have_attribute("data-revoked", "true")
     assert httpx.get(address, headers=bearer, trust_env=False).status_code == 401
 
@@ -128,11 +173,21 @@ def test_an_operator_sees_the_whole_line_and_looks_before_repairing(page: Page, 
     expect(page.locator(f"[data-video-id='{broken}']")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("language", "scheme", "width"), [("ko", "light", 1280), ("en", "dark", 1280), ("en", "light", 390)]
+)
 def test_axe_finds_nothing_serious_on_any_page(
-    chromium: Browser, stack: Stack, lecture: int, broken: int, shelf: list[int], scheme: str
+    chromium: Browser,
+    stack: Stack,
+    lecture: int,
+    broken: int,
+    shelf: list[int],
+    language: str,
+    scheme: Literal["light", "dark"],
+    width: int,
 ) -> None:
-    context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="ko-KR", color_scheme=scheme)  # type: ignore[arg-type]
+    context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.add_init_script(f"localStorage.setItem('academy.language', '{language}')")
     page = context.new_page()
     sign_in(page, stack)
     found: dict[str, list[str]] = {}
@@ -145,6 +200,7 @@ def test_axe_finds_nothing_serious_on_any_page(
         "/upload": "choose-files",
         "/settings": "members",
         "/operations": "throughput",
+        "/operations/videos?place=failed": "placed-video",
         "/nowhere": "state-not-found",
     }
     for path, mark in places.items():
@@ -154,45 +210,3 @@ def test_axe_finds_nothing_serious_on_any_page(
             found[path] = findings
     context.close()
     assert found == {}
-
-
-@pytest.mark.skipif("ACADEMY_PICTURES" not in os.environ, reason="takes pictures for the README when asked to")
-def test_pictures(chromium: Browser, stack: Stack, lecture: int, broken: int, shelf: list[int]) -> None:
-    folder = Path(os.environ["ACADEMY_PICTURES"])
-    for locale, scheme, width, height, name in (
-        ("ko-KR", "light", 1280, 800, "desktop-ko"),
-        ("en-US", "dark", 1280, 800, "desktop-en"),
-        ("ko-KR", "light", 390, 844, "phone-ko"),
-        ("en-US", "light", 390, 844, "phone-en"),
-    ):
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            locale=locale,
-            color_scheme=scheme,  # type: ignore[arg-type]
-        )
-        context.add_init_script(f"localStorage.setItem('academy.language', '{locale[:2]}')")
-        page = context.new_page()
-        sign_in_small(page, stack)
-        for part, path, mark in (
-            ("library", "/", "video-item"),
-            ("session", "/?session=2주차", "order-line"),
-            ("video", f"/videos/{lecture}", "player"),
-            ("why", f"/videos/{broken}", "why"),
-            ("settings", "/settings", "members"),
-            ("operations", "/operations", "throughput"),
-        ):
-            page.goto(stack.base_url + path)
-            page.get_by_test_id(mark).first.wait_for()
-            page.wait_for_load_state("networkidle")
-            page.screenshot(path=folder / f"{part}-{name}.jpg", type="jpeg", quality=70)
-        context.close()
-
-
-def sign_in_small(page: Page, stack: Stack) -> None:
-    """Sign in on a screen of any size: the phone's has no upload button with words."""
-    report = stack.report()
-    page.goto(report["base_url"])
-    page.get_by_test_id("login-username").fill(report["web_user"])
-    page.get_by_test_id("login-password").fill(report["web_password"])
-    page.get_by_test_id("login-submit").click()
-    page.get_by_test_id("account-menu").wait_for()

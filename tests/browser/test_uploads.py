@@ -11,7 +11,8 @@ import pytest
 from botocore.config import Config
 from playwright.sync_api import BrowserContext, Error, Page, expect
 
-from tests.browser.conftest import VIDEOS, Wired
+from tests.browser.conftest import Wired
+from tests.browser.uploading import VIDEOS
 from tests.support.parts import MIB, PART_BYTES, crc, large_clip
 from tests.support.video_files import clip
 from tests.support.waiting import wait_until

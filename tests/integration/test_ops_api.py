@@ -152,11 +152,12 @@ class TestVideosBehindANumber:
         self, pipeline: Pipeline, operator: Client
     ) -> None:
         other = Pipeline(code="other", clock=SystemClock())
-        pending, queued, running = pipeline.pending(), other.uploaded(), pipeline.processing()
-        waiting, ready, failed = pipeline.retry_wait(), pipeline.ready(), pipeline.failed()
+        pending, running, waiting = pipeline.pending(), pipeline.processing(), pipeline.retry_wait()
+        # Last: a claim takes whosever turn it is.
+        ready, failed, queued = pipeline.ready(), pipeline.failed(), other.uploaded()
         set_back(ready, seconds=100_000, fields=["status_changed_at"])
         seen = {"pending": [pending], "queued": [queued], "running": [running], "retry_wait": [waiting]}
-        seen |= {"processing": [running], "uploaded": [queued, waiting], "ready": [], "failed": [failed]}
+        seen |= {"processing": [running], "uploaded": [waiting, queued], "ready": [], "failed": [failed]}
         assert {place: self.look(operator, place) for place in seen} == {
             place: [video.pk for video in videos] for place, videos in seen.items()
         }

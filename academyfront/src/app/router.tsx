@@ -29,6 +29,10 @@ export const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import("@/features/ops/pages/OperationsPage")).default }),
       },
       {
+        path: "operations/videos",
+        lazy: async () => ({ Component: (await import("@/features/ops/pages/PlacePage")).default }),
+      },
+      {
         path: "settings",
         lazy: async () => ({ Component: (await import("@/features/settings/pages/SettingsPage")).default }),
       },

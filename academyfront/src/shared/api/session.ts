@@ -22,6 +22,12 @@ export function useMayWrite(): boolean {
   return role === "owner" || role === "staff";
 }
 
+/** Under which name this browser keeps what concerns one person only. Several people may use it. */
+export function useAccountName(): string {
+  const session = useSession().data;
+  return `${session?.tenant?.code ?? ""}/${session?.user?.id ?? ""}`;
+}
+
 /** Whether this person runs the installation. */
 export function useIsOperator(): boolean {
   return useSession().data?.is_operator === true;

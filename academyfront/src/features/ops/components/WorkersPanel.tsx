@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
+import { WideTable } from "@/shared/ui/WideTable";
 import type { Worker } from "../api/ops";
 
 export function WorkersPanel({ workers }: { workers: readonly Worker[] }) {
@@ -14,23 +15,21 @@ export function WorkersPanel({ workers }: { workers: readonly Worker[] }) {
           {t("ops.noWorkers")}
         </Text>
       ) : (
-        <Table.ScrollContainer minWidth={560}>
-          <Table verticalSpacing="xs">
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>{t("ops.workers")}</Table.Th>
-                <Table.Th>{t("ops.seen")}</Table.Th>
-                <Table.Th>{t("ops.job")}</Table.Th>
-                <Table.Th>{t("ops.lease")}</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {workers.map((worker) => (
-                <WorkerRow key={`${worker.worker_id}-${worker.job_id ?? ""}`} worker={worker} />
-              ))}
-            </Table.Tbody>
-          </Table>
-        </Table.ScrollContainer>
+        <WideTable label={t("ops.workers")} minWidth={560}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{t("ops.workers")}</Table.Th>
+              <Table.Th>{t("ops.seen")}</Table.Th>
+              <Table.Th>{t("ops.job")}</Table.Th>
+              <Table.Th>{t("ops.lease")}</Table.Th>
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {workers.map((worker) => (
+              <WorkerRow key={`${worker.worker_id}-${worker.job_id ?? ""}`} worker={worker} />
+            ))}
+          </Table.Tbody>
+        </WideTable>
       )}
     </Panel>
   );

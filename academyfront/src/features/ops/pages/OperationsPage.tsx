@@ -10,7 +10,8 @@ import { ForbiddenView } from "@/shared/ui/ForbiddenView";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
 import { needsAttention } from "../api/flow";
-import { useOverview, type Overview } from "../api/ops";
+import { useOverview, type Overview, type Place } from "../api/ops";
+import { addressOf, placeOf } from "../api/places";
 import { InvariantsPanel } from "../components/InvariantsPanel";
 import { WorkersPanel } from "../components/WorkersPanel";
 import classes from "./OperationsPage.module.css";
@@ -70,7 +71,7 @@ function StatusNumber({ status, count, since }: { status: string; count: number;
   const { t } = useTranslation();
   const name = isKnownStatus(status) ? t(`status.${status}`) : status;
   return (
-    <Link to={`/?status=${status}`} className={classes.number} data-testid={`funnel-${status}`}>
+    <Link to={addressOf(placeOf(status) ?? "pending")} className={classes.number} data-testid={`funnel-${status}`}>
       <span className={classes.count}>{count.toLocaleString()}</span>
       <span>{name}</span>
       {since !== undefined && (
@@ -113,26 +114,29 @@ function FunnelPanel({ overview }: { overview: Overview }) {
 
 function LinePanel({ overview: { queue, outbox, dead_letters: letters } }: { overview: Overview }) {
   const { t } = useTranslation();
-  const facts: [string, number | null][] = [
-    [t("ops.queueVisible"), queue?.visible ?? null],
-    [t("ops.queueInFlight"), queue?.in_flight ?? null],
-    [t("ops.outboxDue"), outbox.due],
-    [t("ops.outboxFailing"), outbox.failing],
-    [t("ops.deadLetters"), letters.waiting],
-    [t("ops.kept"), letters.kept],
+  const facts: { name: string; count: number | null; place: Place; since?: string | null }[] = [
+    // A message says little of itself; what it wakes is the job that is in the same state.
+    { name: t("ops.queueVisible"), count: queue?.visible ?? null, place: "queued" },
+    { name: t("ops.queueInFlight"), count: queue?.in_flight ?? null, place: "running" },
+    { name: t("ops.outboxDue"), count: outbox.due, place: "outbox_due", since: outbox.oldest_due_at },
+    { name: t("ops.outboxFailing"), count: outbox.failing, place: "outbox_failing" },
+    { name: t("ops.deadLetters"), count: letters.waiting, place: "dead_letters" },
+    { name: t("ops.kept"), count: letters.kept, place: "dead_letters" },
   ];
   return (
     <Panel title={t("ops.line")} testId="line">
       <dl className={classes.facts}>
-        {facts.map(([name, count]) => (
+        {facts.map(({ name, count, place, since = null }) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>
-              {count === null ? t("ops.unknown") : count.toLocaleString()}
-              {name === t("ops.outboxDue") && outbox.oldest_due_at !== null && (
+              <Link to={addressOf(place)} aria-label={`${name} ${count ?? t("ops.unknown")}`}>
+                {count === null ? t("ops.unknown") : count.toLocaleString()}
+              </Link>
+              {since !== null && (
                 <span className={classes.since}>
                   {" "}
-                  ({t("ops.oldest")} <RelativeTime iso={outbox.oldest_due_at} />)
+                  ({t("ops.oldest")} <RelativeTime iso={since} />)
                 </span>
               )}
             </dd>
@@ -153,17 +157,25 @@ function TenantsPanel({ overview: { tenants } }: { overview: Overview }) {
         </Text>
       ) : (
         <Stack component="ul" gap={8} m={0} p={0} className={classes.plain}>
-          {tenants.map((tenant) => (
-            <Group key={tenant.tenant_code} component="li" gap="xs">
-              <strong>{tenant.tenant_code}</strong>
-              <Badge variant="default">{`${t("ops.queued")} ${tenant.queued}`}</Badge>
-              <Badge variant="default">{`${t("ops.running")} ${tenant.running}`}</Badge>
-              <Badge variant="default">{`${t("ops.waitingForRetry")} ${tenant.waiting_for_retry}`}</Badge>
+          {tenants.map(({ tenant_code: code, queued, running, waiting_for_retry: waiting }) => (
+            <Group key={code} component="li" gap="xs">
+              <strong>{code}</strong>
+              <BacklogLink to={addressOf("queued", code)} text={`${t("ops.queued")} ${queued}`} />
+              <BacklogLink to={addressOf("running", code)} text={`${t("ops.running")} ${running}`} />
+              <BacklogLink to={addressOf("retry_wait", code)} text={`${t("ops.waitingForRetry")} ${waiting}`} />
             </Group>
           ))}
         </Stack>
       )}
     </Panel>
+  );
+}
+
+function BacklogLink({ to, text }: { to: string; text: string }) {
+  return (
+    <Badge component={Link} to={to} variant="default" className={classes.backlog}>
+      {text}
+    </Badge>
   );
 }
 

@@ -1,7 +1,9 @@
 import { useState, type SubmitEvent } from "react";
 import { Button, Checkbox, Code, Group, Stack, Table, Text, TextInput } from "@mantine/core";
+import { useDisclosure } from "@mantine/hooks";
 import { IconKey } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
 import { toastProblem } from "@/shared/ui/toasts";
@@ -50,6 +52,7 @@ export function ApiKeysPanel() {
 function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   const { t } = useTranslation();
   const { revokeKey } = useSettle();
+  const [isAsking, asking] = useDisclosure(false);
   const isRevoked = apiKey.revoked_at !== null;
   return (
     <Table.Tr data-testid="api-key-row" data-revoked={isRevoked || undefined}>
@@ -69,13 +72,24 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
             variant="subtle"
             c="light-dark(#b3261e, #ffaaa3)"
             aria-label={t("settings.revokeOf", { name: apiKey.name })}
-            loading={revokeKey.isPending}
-            onClick={() => revokeKey.mutate(apiKey.prefix, { onError: toastProblem })}
+            onClick={asking.open}
             data-testid="api-key-revoke"
           >
             {t("settings.revoke")}
           </Button>
         )}
+        <ConfirmDialog
+          isOpen={isAsking}
+          isDangerous
+          isPending={revokeKey.isPending}
+          testId="api-key-revoke"
+          title={t("settings.revokeTitle", { name: apiKey.name })}
+          text={t("settings.revokeText")}
+          confirm={t("settings.revoke")}
+          keep={t("video.keep")}
+          onConfirm={() => revokeKey.mutate(apiKey.prefix, { onError: toastProblem, onSettled: asking.close })}
+          onClose={asking.close}
+        />
       </Table.Td>
     </Table.Tr>
   );

@@ -5,6 +5,7 @@ import { IconUserPlus } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { HttpProblem } from "@/shared/api/problem";
 import { useSession } from "@/shared/api/session";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { useMembers, useSettle, type Member, type Role } from "../api/settings";
@@ -61,6 +62,7 @@ export function MembersPanel() {
 function MemberRow({ member }: { member: Member }) {
   const { t } = useTranslation();
   const { changeRole, removeMember } = useSettle();
+  const [isAsking, asking] = useDisclosure(false);
   const isMe = useSession().data?.user?.id === member.user_id;
   return (
     <Table.Tr data-testid="member-row">
@@ -88,11 +90,23 @@ function MemberRow({ member }: { member: Member }) {
           color="red.8"
           c="light-dark(#b3261e, #ffaaa3)"
           aria-label={t("settings.removeOf", { name: member.display_name })}
-          loading={removeMember.isPending}
-          onClick={() => removeMember.mutate(member.id, { onError: toastProblem })}
+          onClick={asking.open}
+          data-testid="member-remove"
         >
           {t("settings.remove")}
         </Button>
+        <ConfirmDialog
+          isOpen={isAsking}
+          isDangerous
+          isPending={removeMember.isPending}
+          testId="member-remove"
+          title={t("settings.removeTitle", { name: member.display_name })}
+          text={t("settings.removeText")}
+          confirm={t("settings.remove")}
+          keep={t("video.keep")}
+          onConfirm={() => removeMember.mutate(member.id, { onError: toastProblem, onSettled: asking.close })}
+          onClose={asking.close}
+        />
       </Table.Td>
     </Table.Tr>
   );

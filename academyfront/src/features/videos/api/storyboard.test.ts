@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseStoryboard, tileAt } from "./storyboard";
+import { parseStoryboard, tileAt, tileAtSecond } from "./storyboard";
 
 const VTT = `WEBVTT
 
@@ -38,5 +38,15 @@ describe("tileAt", () => {
       tiles[0], tiles[0], tiles[1], tiles[1], tiles[0],
     ]);
     expect(tileAt([], 0.5)).toBeNull();
+  });
+});
+
+describe("tileAtSecond", () => {
+  it("takes the tile that has begun, also past the last one and before the first", () => {
+    const tiles = parseStoryboard(VTT);
+    expect([tileAtSecond(tiles, 0), tileAtSecond(tiles, 3602.4), tileAtSecond(tiles, 3602.5)]).toEqual([
+      tiles[0], tiles[0], tiles[1],
+    ]);
+    expect([tileAtSecond(tiles, 99_999), tileAtSecond(tiles, -1), tileAtSecond([], 5)]).toEqual([tiles[1], tiles[0], null]);
   });
 });

@@ -26,6 +26,17 @@ export function tileAt(tiles: readonly Tile[], share: number): Tile | null {
   return tiles[index] ?? null;
 }
 
+/** The tile of a moment; the nearest one before it where there is none. */
+export function tileAtSecond(tiles: readonly Tile[], seconds: number): Tile | null {
+  return tiles.findLast(({ startSeconds }) => startSeconds <= seconds) ?? tiles[0] ?? null;
+}
+
+/** None where there is no storyboard yet. */
+export async function readStoryboard(url: string | null, signal: AbortSignal): Promise<Tile[]> {
+  if (url === null) return [];
+  return parseStoryboard(await (await fetch(url, { signal })).text());
+}
+
 function secondsOf(clock: string): number {
   return clock.split(":").reduce((sum, part) => sum * 60 + Number(part), 0);
 }

@@ -18,6 +18,7 @@ export type Evidence = Schemas["Evidence"];
 export type SessionOfVideos = Schemas["SessionOfVideos"];
 export type BulkAnswer = Schemas["BulkAnswer"];
 export type Playback = Schemas["PlaybackGrant"];
+export type PlaybackPolicy = Schemas["PlaybackPolicy"];
 /** Of a whole file, by algorithm; empty where it is not known. */
 export type WholeChecksums = Schemas["UploadCompleteRequest"];
 export type Quota = Schemas["Quota"];

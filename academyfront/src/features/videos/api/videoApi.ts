@@ -1,7 +1,7 @@
 import { answerOf, api } from "@/shared/api/client";
 import type { components } from "@/shared/api/schema";
 import { PAGE_ROWS } from "./pageChain";
-import { parseStoryboard, type Tile } from "./storyboard";
+import { readStoryboard, type Tile } from "./storyboard";
 import { steadyThumbnailUrl } from "./thumbnailUrl";
 import type { BulkAnswer, Quota, SessionOfVideos, Video, VideoPage, VideoStatus, Why } from "./types";
 
@@ -14,6 +14,8 @@ export interface VideoFilter {
 
 /** Something to be done with many videos. */
 export type BulkOrder = Omit<Schemas["BulkRequest"], "session"> & { session?: string };
+
+export type VideoChange = Schemas["PatchedVideoUpdateRequest"];
 
 type Schemas = components["schemas"];
 
@@ -45,7 +47,7 @@ export const videoApi = {
   },
   get: async (id: number, signal: AbortSignal): Promise<Video> =>
     withSteadyThumbnail(await answerOf(api.GET("/api/v1/media/videos/{id}/", { ...byId(id), signal }))),
-  update: (id: number, body: { title: string }) =>
+  update: (id: number, body: VideoChange) =>
     answerOf(api.PATCH("/api/v1/media/videos/{id}/", { ...byId(id), body })),
   remove: (id: number) => answerOf(api.DELETE("/api/v1/media/videos/{id}/", byId(id))),
   retry: (id: number) => answerOf(api.POST("/api/v1/media/videos/{id}/retry/", byId(id))),
@@ -66,8 +68,7 @@ export const videoApi = {
   },
   storyboard: async (id: number, signal: AbortSignal): Promise<Tile[]> => {
     const { storyboard_url: url } = await videoApi.playback(id, signal);
-    if (url === null) return [];
-    return parseStoryboard(await (await fetch(url, { signal })).text());
+    return readStoryboard(url, signal);
   },
   timeline: (id: number, signal: AbortSignal) =>
     answerOf(api.GET("/api/v1/media/videos/{id}/timeline/", { ...byId(id), signal })),

@@ -2,10 +2,10 @@ import { useState } from "react";
 import { ActionIcon, Menu } from "@mantine/core";
 import { IconDots, IconPlayerPause, IconPlayerPlay, IconPlaylistX, IconRefresh, IconX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { uploadQueue } from "../hooks/uploads";
 import { isFinal, isUnfinished, mayPause, mayRetry, type UploadState } from "../upload/uploadMachine";
 import type { UploadItem } from "../upload/uploadQueue";
-import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 
 /** What can be done to all uploads of this page at once: only what makes sense for at least one of them. */
 export function AllUploadsMenu({ items }: { items: readonly UploadItem[] }) {

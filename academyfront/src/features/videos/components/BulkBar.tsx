@@ -1,21 +1,22 @@
 import { useState } from "react";
 import { ActionIcon, Button, Group, Text } from "@mantine/core";
-import { IconFolderSymlink, IconRefresh, IconTrash, IconX } from "@tabler/icons-react";
+import { IconDownload, IconFolderSymlink, IconRefresh, IconTrash, IconX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { toastDone, toastProblem, toastRefusal } from "@/shared/ui/toasts";
 import type { BulkAnswer } from "../api/types";
 import type { BulkOrder } from "../api/videoApi";
 import type { Selection } from "../hooks/useSelection";
 import { useBulk } from "../hooks/useVideos";
 import classes from "./BulkBar.module.css";
-import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
+import { DownloadDialog } from "./DownloadDialog";
 import { MoveDialog } from "./MoveDialog";
 
 /** What can be done with all marked videos at once. Those that refuse stay marked, with the reason. */
 export default function BulkBar({ selection }: { selection: Selection }) {
   const { t } = useTranslation();
   const bulk = useBulk();
-  const [asking, setAsking] = useState<"delete" | "move" | null>(null);
+  const [asking, setAsking] = useState<"delete" | "move" | "download" | null>(null);
   const ids = [...selection.ids];
   const finish = (answer: BulkAnswer) => {
     const refused = answer.results.filter(({ refusal }) => refusal !== null);
@@ -55,6 +56,15 @@ export default function BulkBar({ selection }: { selection: Selection }) {
         <Button
           size="sm"
           variant="default"
+          leftSection={<IconDownload size={17} />}
+          onClick={() => setAsking("download")}
+          data-testid="bulk-download"
+        >
+          {t("video.actions.download")}
+        </Button>
+        <Button
+          size="sm"
+          variant="default"
           c="light-dark(#b3261e, #ffaaa3)"
           leftSection={<IconTrash size={17} />}
           onClick={() => setAsking("delete")}
@@ -84,6 +94,7 @@ export default function BulkBar({ selection }: { selection: Selection }) {
         onConfirm={() => run({ action: "delete", video_ids: ids })}
         onClose={() => setAsking(null)}
       />
+      {asking === "download" && <DownloadDialog ids={ids} onClose={() => setAsking(null)} />}
       <MoveDialog
         isOpen={asking === "move"}
         isPending={bulk.isPending}

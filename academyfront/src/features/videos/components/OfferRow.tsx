@@ -4,8 +4,8 @@ import { IconDeviceDesktop, IconPlayerPause, IconX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { formatBytes } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
-import { useDiscardOffer, type Offer } from "../hooks/useOffers";
 import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
+import { useDiscardOffer, type Offer } from "../hooks/useOffers";
 import { ResumeButton } from "./ResumeButton";
 import classes from "./UploadRow.module.css";
 

@@ -39,7 +39,7 @@ export function PageDropTarget() {
       if (event.defaultPrevented) return;
       event.preventDefault();
       if (event.dataTransfer === null) return;
-      filesOfDrop(event.dataTransfer).then((files) => intake(files, ""), toastProblem);
+      filesOfDrop(event.dataTransfer).then((files) => intake(files, { session: "", policy: null }), toastProblem);
     };
     window.addEventListener("dragenter", onEnter);
     window.addEventListener("dragleave", onLeave);

@@ -5,7 +5,6 @@ import {
   KeyboardSensor,
   PointerSensor,
   TouchSensor,
-  closestCenter,
   useSensor,
   useSensors,
   type Announcements,
@@ -15,7 +14,7 @@ import { SortableContext, sortableKeyboardCoordinates, useSortable, verticalList
 import { IconGripVertical } from "@tabler/icons-react";
 import { Skeleton } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { toastProblem } from "@/shared/ui/toasts";
+import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { arrange } from "../api/arrange";
 import type { Video } from "../api/types";
 import type { VideoFilter } from "../api/videoApi";
@@ -25,6 +24,8 @@ import { useMove } from "../hooks/useVideos";
 import { ROW, WindowFrame } from "./LibraryList";
 import lines from "./LibraryList.module.css";
 import classes from "./SessionOrder.module.css";
+import { SessionTargets } from "./SessionTargets";
+import { sessionOfTarget, targetsBeforeRows } from "./sessionTarget";
 import { VideoRow } from "./VideoRow";
 
 interface SessionOrderProps {
@@ -45,20 +46,41 @@ export default function SessionOrder({ filter, selection, empty }: SessionOrderP
     useSensor(TouchSensor, { activationConstraint: { delay: 150, tolerance: 8 } }),
     useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
   );
+  const sendTo = (session: string, id: number) => {
+    const title = view.loaded.find((video) => video.id === id)?.title ?? "";
+    view.showInstead(view.loaded.filter((video) => video.id !== id));
+    move.mutate(
+      { id, session, before: null },
+      {
+        onSuccess: () =>
+          toastDone(t("library.order.sent", { title, session: session === "" ? t("video.noSession") : session })),
+        onError: toastProblem,
+      },
+    );
+  };
   const drop = ({ active, over }: DragEndEvent) => {
     setHeld(null);
+    const target = over === null ? null : sessionOfTarget(over.id);
+    if (target !== null) {
+      sendTo(target, Number(active.id));
+      return;
+    }
     const ids = view.loaded.map(({ id }) => id);
     const [from, to] = [ids.indexOf(Number(active.id)), ids.indexOf(Number(over?.id))];
     const moved = view.loaded[from];
     if (moved === undefined || to === -1 || from === to) return;
     const { rows, before } = arrange(view.loaded, from, to);
     view.showInstead(rows);
-    move.mutate({ id: moved.id, session: filter.session, before: before?.id ?? null }, { onError: toastProblem });
+    // After the last loaded row comes one that is not loaded, and not the end of the session.
+    const follower = before === null ? view.readAfterLoaded() : Promise.resolve(before);
+    follower
+      .then((next) => move.mutateAsync({ id: moved.id, session: filter.session, before: next?.id ?? null }))
+      .catch(toastProblem);
   };
   return (
     <DndContext
       sensors={sensors}
-      collisionDetection={closestCenter}
+      collisionDetection={targetsBeforeRows}
       accessibility={{ announcements, screenReaderInstructions: { draggable: t("library.order.how") } }}
       onDragStart={({ active }) => setHeld(view.loaded.find(({ id }) => id === active.id) ?? null)}
       onDragCancel={() => setHeld(null)}
@@ -71,6 +93,7 @@ export default function SessionOrder({ filter, selection, empty }: SessionOrderP
           ))}
         </WindowFrame>
       </SortableContext>
+      {held !== null && <SessionTargets current={filter.session} />}
       <DragOverlay>{held !== null && <VideoRow video={held} selection={selection} handle={<Grip />} />}</DragOverlay>
     </DndContext>
   );

@@ -3,6 +3,7 @@ import { formatClock } from "@/shared/i18n/format";
 import { tileAt } from "../api/storyboard";
 import { videoApi } from "../api/videoApi";
 import classes from "./StoryboardPeek.module.css";
+import { StoryboardTile } from "./StoryboardTile";
 
 /** The picture at a share of the way through, over the thumbnail. Until it is there the thumbnail stays. */
 export default function StoryboardPeek({ videoId, share }: { videoId: number; share: number }) {
@@ -16,14 +17,9 @@ export default function StoryboardPeek({ videoId, share }: { videoId: number; sh
   });
   const tile = tileAt(tiles.data ?? [], share);
   if (tile === null) return null;
-  const { sheetUrl, left, top, width, height } = tile;
   return (
     <div className={classes.peek} data-testid="storyboard-peek" aria-hidden>
-      <svg viewBox={`0 0 ${width} ${height}`} className={classes.picture}>
-        <svg x={-left} y={-top} overflow="visible">
-          <image href={sheetUrl} />
-        </svg>
-      </svg>
+      <StoryboardTile tile={tile} />
       <span className={classes.bar} style={{ width: `${share * 100}%` }} />
       <span className={classes.clock}>{formatClock(tile.startSeconds)}</span>
     </div>

@@ -10,11 +10,11 @@ import {
   IconX,
 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { uploadQueue } from "../hooks/uploads";
 import { useVideo } from "../hooks/useVideos";
 import { isFinal, mayPause, mayRetry, resumePoint, sentPercent, type UploadState } from "../upload/uploadMachine";
 import type { UploadItem } from "../upload/uploadQueue";
-import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { EncodeProgress } from "./EncodeProgress";
 import { StatusBadge } from "./StatusBadge";
 import classes from "./UploadRow.module.css";

@@ -5,13 +5,13 @@ import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { assertNever } from "@/shared/assertNever";
 import { isHttpProblem } from "@/shared/api/problem";
+import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import type { Video, VideoAction } from "../api/types";
 import { isSending, useUploads } from "../hooks/uploads";
 import { useOffers } from "../hooks/useOffers";
 import { useVideoActions } from "../hooks/useVideos";
 import { useDownload, useWhy } from "../hooks/useWhy";
-import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
 import { ResumeButton } from "./ResumeButton";
 import { rightAction } from "./rightAction";
 

@@ -1,5 +1,5 @@
 import { useState, type SubmitEvent } from "react";
-import { ActionIcon, Button, Group, Modal, Stack, TextInput, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Group, Modal, Stack, Text, TextInput, Title, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPencil } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
@@ -7,6 +7,7 @@ import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import type { Video } from "../api/types";
 import { useVideoActions } from "../hooks/useVideos";
 import { TITLE_MAX_LENGTH } from "../upload/fileCheck";
+import { PolicyFields } from "./PolicyFields";
 import classes from "./VideoHeading.module.css";
 
 export function VideoHeading({ video }: { video: Video }) {
@@ -19,7 +20,14 @@ export function VideoHeading({ video }: { video: Video }) {
       </Title>
       {video.allowed_actions.includes("update") && (
         <Tooltip label={t("video.edit")}>
-          <ActionIcon variant="subtle" color="gray" size={34} aria-label={t("video.edit")} onClick={dialog.open}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size={34}
+            aria-label={t("video.edit")}
+            onClick={dialog.open}
+            data-testid="edit-video"
+          >
             <IconPencil size={19} />
           </ActionIcon>
         </Tooltip>
@@ -41,12 +49,13 @@ function EditForm({ video, onDone }: { video: Video; onDone: () => void }) {
   const { t } = useTranslation();
   const { update } = useVideoActions(video.id);
   const [title, setTitle] = useState(video.title);
+  const [policy, setPolicy] = useState(video.policy);
   const isEmpty = title.trim() === "";
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     if (isEmpty) return;
     update.mutate(
-      { title: title.trim() },
+      { title: title.trim(), policy },
       {
         onSuccess: () => {
           toastDone(t("video.done.update"));
@@ -67,11 +76,20 @@ function EditForm({ video, onDone }: { video: Video; onDone: () => void }) {
           error={isEmpty ? t("video.titleRequired") : undefined}
           onChange={(event) => setTitle(event.currentTarget.value)}
         />
+        <div>
+          <Text fw={600} size="sm">
+            {t("policy.title")}
+          </Text>
+          <Text size="sm" c="var(--text-soft)" mb="sm">
+            {t("policy.hint")}
+          </Text>
+          <PolicyFields policy={policy} onChange={setPolicy} />
+        </div>
         <Group justify="flex-end">
           <Button variant="default" onClick={onDone}>
             {t("video.close")}
           </Button>
-          <Button type="submit" loading={update.isPending} disabled={isEmpty}>
+          <Button type="submit" loading={update.isPending} disabled={isEmpty} data-testid="edit-save">
             {t("video.save")}
           </Button>
         </Group>

@@ -32,10 +32,11 @@ export interface Surroundings {
 }
 
 export async function runUpload(run: UploadRun, { account, isBusy }: Surroundings): Promise<void> {
-  const { file, title, session, isStranger } = run.item;
+  const { file, title, session, policy, isStranger } = run.item;
   await uploadFileToR2AndComplete(file, {
     title,
     session,
+    policy,
     isStranger,
     resume: run.resume,
     signal: run.signal,

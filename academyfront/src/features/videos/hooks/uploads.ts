@@ -1,8 +1,9 @@
 import { useEffect, useSyncExternalStore } from "react";
 import { useQueryClient } from "@tanstack/react-query";
 import { NetworkProblem } from "@/shared/api/problem";
-import { useSession } from "@/shared/api/session";
+import { useAccountName } from "@/shared/api/session";
 import { assertNever } from "@/shared/assertNever";
+import type { PlaybackPolicy } from "../api/types";
 import { videoApi } from "../api/videoApi";
 import { describeUploadFailure } from "../upload/failures";
 import type { ChosenFile } from "../upload/fileAccess";
@@ -48,14 +49,20 @@ export function useUploads(): readonly UploadItem[] {
   return useSyncExternalStore(uploadQueue.subscribe, uploadQueue.getSnapshot);
 }
 
-export function addUploads(files: readonly ChosenFile[], session: string): void {
-  uploadQueue.add(files.map(({ file, handle }) => ({ file, handle, session, title: titleFromFileName(file.name) })));
+/** What is said once for all files of one choice. */
+export interface Shelving {
+  session: string;
+  /** Null: no rules. */
+  policy: PlaybackPolicy | null;
+}
+
+export function addUploads(files: readonly ChosenFile[], shelving: Shelving): void {
+  uploadQueue.add(files.map(({ file, handle }) => ({ file, handle, ...shelving, title: titleFromFileName(file.name) })));
 }
 
 /** Whose uploads this browser remembers. Several people may use one. */
 export function useUploadAccount(): string {
-  const session = useSession().data;
-  const name = `${session?.tenant?.code ?? ""}/${session?.user?.id ?? ""}`;
+  const name = useAccountName();
   useEffect(() => {
     account = name;
   }, [name]);

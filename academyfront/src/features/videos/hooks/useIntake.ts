@@ -6,16 +6,16 @@ import { useLanguage } from "@/shared/i18n/useLanguage";
 import { toastRefusal } from "@/shared/ui/toasts";
 import type { ChosenFile } from "../upload/fileAccess";
 import { checkFile, type FileVerdict } from "../upload/fileCheck";
-import { addUploads } from "./uploads";
+import { addUploads, type Shelving } from "./uploads";
 import { useQuota } from "./useVideos";
 
 /** Take files from a picker or a drop: start the good ones, say for each other one why not. */
-export function useIntake(): (files: readonly ChosenFile[], session: string) => void {
+export function useIntake(): (files: readonly ChosenFile[], shelving: Shelving) => void {
   const { t } = useTranslation();
   const language = useLanguage();
   const limitBytes = useQuota().data?.file_bytes;
   return useCallback(
-    (files, session) => {
+    (files, shelving) => {
       const reason = (verdict: FileVerdict): string | null => {
         switch (verdict.kind) {
           case "ok":
@@ -33,7 +33,7 @@ export function useIntake(): (files: readonly ChosenFile[], session: string) => 
       const judged = files.map((chosen) => ({ chosen, why: reason(checkFile(chosen.file, limitBytes)) }));
       addUploads(
         judged.filter(({ why }) => why === null).map(({ chosen }) => chosen),
-        session,
+        shelving,
       );
       for (const { chosen, why } of judged) {
         if (why !== null) toastRefusal(chosen.file.name, why);

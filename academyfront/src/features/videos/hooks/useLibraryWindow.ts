@@ -27,8 +27,10 @@ export interface LibraryWindow {
   /** How many rows there are at least, and whether that is all. */
   knownRows: number;
   isComplete: boolean;
-  /** The rows that are loaded, in their order. */
+  /** The rows that are loaded without a gap, in their order. */
   loaded: readonly Video[];
+  /** What comes after the last of them; null at the end of the list. */
+  readAfterLoaded: () => Promise<Video | null>;
   /** Show the loaded rows in another order until the server has confirmed it. */
   showInstead: (rows: readonly Video[]) => void;
 }
@@ -78,6 +80,14 @@ export function useLibraryWindow({ filter, lineHeightPixels, columnPixels, gapPi
     const page = pages[numbers.indexOf(Math.floor(index / PAGE_ROWS))];
     return page?.data?.results[index % PAGE_ROWS] ?? null;
   };
+  const gap = pages.findIndex(({ data }) => data === undefined);
+  const whole = gap === -1 ? pages : pages.slice(0, gap);
+  const readAfterLoaded = async () => {
+    const number = (numbers[0] ?? 0) + whole.length;
+    if (number >= chain.cursors.length) return null;
+    const page = await client.query(libraryPage(filter, chain.cursors[number] ?? null, live));
+    return page.results[0] ?? null;
+  };
   const failed = pages.find((page) => page.isError && page.data === undefined);
   return {
     lines: items.map((item) => {
@@ -100,7 +110,8 @@ export function useLibraryWindow({ filter, lineHeightPixels, columnPixels, gapPi
     retry: () => void failed?.refetch(),
     knownRows: chain.lastPageRows === null ? rows - PAGE_ROWS : rows,
     isComplete: chain.lastPageRows !== null,
-    loaded: pages.flatMap((page) => page.data?.results ?? []),
+    loaded: whole.flatMap((page) => page.data?.results ?? []),
+    readAfterLoaded,
     showInstead: (shown) => {
       let taken = 0;
       for (const number of numbers) {

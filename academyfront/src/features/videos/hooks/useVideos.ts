@@ -7,7 +7,7 @@ import {
   useQueryClient,
 } from "@tanstack/react-query";
 import type { Video } from "../api/types";
-import { isMoving, videoApi, type VideoFilter } from "../api/videoApi";
+import { isMoving, videoApi, type VideoChange, type VideoFilter } from "../api/videoApi";
 import { liveness } from "../events/liveness";
 
 const ACTIVE_POLL_MS = 2_000;
@@ -54,7 +54,10 @@ export function useMove() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: videoApi.move,
-    onSettled: () => client.invalidateQueries({ queryKey: videoKeys.lists }),
+    onSettled: () => {
+      void client.invalidateQueries({ queryKey: videoKeys.sessions });
+      return client.invalidateQueries({ queryKey: videoKeys.lists });
+    },
   });
 }
 
@@ -102,7 +105,7 @@ export function useVideoActions(id: number) {
   const refresh = () => client.invalidateQueries({ queryKey: videoKeys.all });
   return {
     update: useMutation({
-      mutationFn: (body: { title: string }) => videoApi.update(id, body),
+      mutationFn: (body: VideoChange) => videoApi.update(id, body),
       onSuccess: (video) => client.setQueryData(videoKeys.detail(id), video),
       onSettled: refresh,
     }),

@@ -187,6 +187,7 @@ function ViewSwitch({ value, onChange }: { value: View; onChange: (view: View) =
   });
   return (
     <SegmentedControl
+      className={classes.view}
       visibleFrom="md"
       aria-label={t("library.view")}
       value={value}

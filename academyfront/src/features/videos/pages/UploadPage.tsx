@@ -8,14 +8,17 @@ import { useLanguage } from "@/shared/i18n/useLanguage";
 import { BackToLibrary } from "@/shared/ui/ProblemView";
 import { StateView } from "@/shared/ui/StateView";
 import { toastProblem } from "@/shared/ui/toasts";
+import type { PlaybackPolicy } from "../api/types";
 import { AllUploadsMenu } from "../components/AllUploadsMenu";
 import { OfferRow } from "../components/OfferRow";
+import { PolicyFields } from "../components/PolicyFields";
+import { NO_RULES, usePolicyWords } from "../components/policyWords";
 import { UploadRow } from "../components/UploadRow";
 import { UploadTitleField } from "../components/UploadTitleField";
 import { useFilePicker } from "../components/useFilePicker";
 import { useIntake } from "../hooks/useIntake";
 import { useOffers } from "../hooks/useOffers";
-import { useUploads } from "../hooks/uploads";
+import { useUploads, type Shelving } from "../hooks/uploads";
 import { useQuota } from "../hooks/useVideos";
 import { filesOfDrop } from "../upload/fileAccess";
 import classes from "./UploadPage.module.css";
@@ -26,6 +29,7 @@ export default function UploadPage() {
   const { t } = useTranslation();
   const mayWrite = useMayWrite();
   const [session, setSession] = useState("");
+  const [policy, setPolicy] = useState(NO_RULES);
   if (!mayWrite) {
     return (
       <StateView
@@ -46,7 +50,7 @@ export default function UploadPage() {
           {t("upload.subtitle")}
         </Text>
       </div>
-      <DropZone session={session} />
+      <DropZone shelving={{ session, policy }} />
       <TextInput
         label={t("upload.session")}
         description={t("upload.sessionHint")}
@@ -57,13 +61,14 @@ export default function UploadPage() {
         className={classes.session}
         data-testid="upload-session"
       />
+      <Rules policy={policy} onChange={setPolicy} />
       <UploadList />
       <OfferList />
     </Stack>
   );
 }
 
-function DropZone({ session }: { session: string }) {
+function DropZone({ shelving }: { shelving: Shelving }) {
   const { t } = useTranslation();
   const language = useLanguage();
   const intake = useIntake();
@@ -73,7 +78,7 @@ function DropZone({ session }: { session: string }) {
     label: t("upload.choose"),
     testId: "file-input",
     multiple: true,
-    onChosen: (files) => intake(files, session),
+    onChosen: (files) => intake(files, shelving),
   });
   return (
     // Dropping is an extra for the pointer; the button inside does the same for everyone.
@@ -88,7 +93,7 @@ function DropZone({ session }: { session: string }) {
         // Also tells the page-wide target that these files, with this session, are taken.
         event.preventDefault();
         setOver(false);
-        filesOfDrop(event.dataTransfer).then((files) => intake(files, session), toastProblem);
+        filesOfDrop(event.dataTransfer).then((files) => intake(files, shelving), toastProblem);
       }}
     >
       <IconCloudUpload size={48} stroke={1.3} className={classes.zoneIcon} aria-hidden />
@@ -103,6 +108,24 @@ function DropZone({ session }: { session: string }) {
       </p>
       {input}
     </div>
+  );
+}
+
+/** Most uploads need no rules: they stay folded, and say what holds. */
+function Rules({ policy, onChange }: { policy: PlaybackPolicy; onChange: (policy: PlaybackPolicy) => void }) {
+  const { t } = useTranslation();
+  const words = usePolicyWords();
+  return (
+    <details className={classes.rules} data-testid="upload-policy">
+      <summary>
+        <span className={classes.rulesTitle}>{t("policy.title")}</span>
+        <span className={classes.rulesNow}>{words(policy)}</span>
+      </summary>
+      <Text size="sm" c="var(--text-soft)" mb="md">
+        {t("policy.hint")}
+      </Text>
+      <PolicyFields policy={policy} onChange={onChange} />
+    </details>
   );
 }
 

@@ -1,3 +1,4 @@
+import type { PlaybackPolicy } from "../api/types";
 import { initialUpload, isFinal, isUnfinished, mayPause, mayRetry, resumePoint, uploadReducer } from "./uploadMachine";
 import type { ResumePoint, UploadEvent, UploadProblem, UploadState } from "./uploadMachine";
 
@@ -6,6 +7,8 @@ export interface UploadItem {
   file: File;
   title: string;
   session: string;
+  /** What its video will ask of viewers; null: what the server takes by itself. */
+  policy: PlaybackPolicy | null;
   /** Lets a later visit read the file again without asking for it; where the browser has such a thing. */
   handle: FileSystemFileHandle | null;
   /** Nobody has seen yet that the file is the one that the upload to be continued began with. */
@@ -17,6 +20,7 @@ export interface NewUpload {
   file: File;
   title: string;
   session: string;
+  policy?: PlaybackPolicy | null;
   handle?: FileSystemFileHandle | null;
   resume?: ResumePoint;
   isStranger?: boolean;
@@ -58,11 +62,12 @@ export class UploadQueue {
   readonly getSnapshot = (): readonly UploadItem[] => this.#items;
 
   add(uploads: readonly NewUpload[]): void {
-    const added = uploads.map(({ file, title, session, handle, resume, isStranger }): UploadItem => ({
+    const added = uploads.map(({ file, title, session, policy, handle, resume, isStranger }): UploadItem => ({
       id: `upload-${this.#nextId++}`,
       file,
       title,
       session,
+      policy: policy ?? null,
       handle: handle ?? null,
       isStranger: isStranger ?? false,
       state: resume === undefined ? initialUpload : { phase: "queued", resume },

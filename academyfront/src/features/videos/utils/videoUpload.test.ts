@@ -110,6 +110,7 @@ function world(script: Script = {}) {
     uploadFileToR2AndComplete(file, {
       title: "강의",
       session: "",
+      policy: null,
       resume: null,
       signal: new AbortController().signal,
       onEvent: (event) => events.push(event),

@@ -1,5 +1,5 @@
 import { assertNever } from "@/shared/assertNever";
-import type { CompletedUpload, UploadTicket, WholeChecksums } from "../api/types";
+import type { CompletedUpload, PlaybackPolicy, UploadTicket, WholeChecksums } from "../api/types";
 import { checksumText, type ChecksumAlgorithm } from "../upload/crc";
 import {
   acceptedVideoId,
@@ -18,6 +18,7 @@ import type { ResumePoint, UploadEvent } from "../upload/uploadMachine";
 export interface UploadOptions {
   title: string;
   session: string;
+  policy: PlaybackPolicy | null;
   /** Continue this upload instead of starting a new video. */
   resume: ResumePoint | null;
   /** Nobody has seen that the file is the one that `resume` began with. */
@@ -215,11 +216,12 @@ class RunningUpload {
   }
 
   async #init(): Promise<UploadTicket> {
-    const { ports, signal, title, session } = this.#options;
+    const { ports, signal, title, session, policy } = this.#options;
     const idempotencyKey = ports.newIdempotencyKey();
     const body = {
       title,
       session,
+      ...(policy === null ? {} : { policy }),
       filename: this.#file.name,
       size_bytes: this.#file.size,
       // Empty for types that the browser does not know (.mkv); the server then goes by the extension.

@@ -1,7 +1,7 @@
 import type { CSSProperties, ReactNode, RefObject } from "react";
-import { Menu } from "@mantine/core";
 import {
   IconAdjustmentsHorizontal,
+  IconBadgeCc,
   IconBrandSpeedtest,
   IconMaximize,
   IconMinimize,
@@ -13,30 +13,37 @@ import {
 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { formatClock } from "@/shared/i18n/format";
+import { ChoiceMenu } from "./ChoiceMenu";
 import classes from "./Player.module.css";
-import { seekTo, setVolume, toggleMute, togglePlay } from "./playerKeys";
+import { RATES, setVolume, toggleMute, togglePictureInPicture, togglePlay } from "./playerKeys";
+import { SeekBar } from "./SeekBar";
 import type { Fullscreen } from "./useFullscreen";
 import type { HlsState } from "./useHls";
 import type { MediaState } from "./useMediaState";
 
 const AUTO = "auto";
-const RATES = [0.75, 1, 1.25, 1.5, 1.75, 2] as const;
+const OFF = "off";
 
 interface PlayerControlsProps {
   video: RefObject<HTMLVideoElement | null>;
   media: MediaState;
   hls: HlsState;
   fullscreen: Fullscreen;
+  storyboardUrl: string | null;
+  maxSpeed: number;
+  /** Whether the bare picture may be shown without what lies over it. */
+  allowsBarePicture: boolean;
 }
 
-export function PlayerControls({ video, media, hls, fullscreen }: PlayerControlsProps) {
+export function PlayerControls(props: PlayerControlsProps) {
+  const { video, media, hls, fullscreen } = props;
   const { t } = useTranslation();
   const act = (change: (element: HTMLVideoElement) => void) => () => {
     if (video.current !== null) change(video.current);
   };
   return (
     <div className={classes.controls}>
-      <SeekBar video={video} media={media} />
+      <SeekBar video={video} media={media} storyboardUrl={props.storyboardUrl} />
       <div className={classes.buttons}>
         <ControlButton
           label={media.isPlaying ? t("player.pause") : t("player.play")}
@@ -51,60 +58,34 @@ export function PlayerControls({ video, media, hls, fullscreen }: PlayerControls
           <span className={classes.total}> / {formatClock(media.durationSeconds)}</span>
         </span>
         <span className={classes.gap} />
-        <RateMenu rate={media.rate} onChoose={(rate) => act((element) => (element.playbackRate = rate))()} />
+        {hls.captions.length > 0 && <CaptionsMenu hls={hls} />}
+        <RateMenu
+          rate={media.rate}
+          maxSpeed={props.maxSpeed}
+          onChoose={(rate) => act((element) => (element.playbackRate = rate))()}
+        />
         {hls.levels.length > 1 && <QualityMenu hls={hls} />}
-        {document.pictureInPictureEnabled && (
+        {document.pictureInPictureEnabled && props.allowsBarePicture && (
           <ControlButton
             label={t("player.pictureInPicture")}
-            onClick={act((element) => void element.requestPictureInPicture().catch(() => undefined))}
+            testId="picture-in-picture"
+            onClick={act(togglePictureInPicture)}
             isExtra
           >
             <IconPictureInPicture size={22} stroke={1.7} />
           </ControlButton>
         )}
-        <ControlButton
-          label={fullscreen.isOn ? t("player.exitFullscreen") : t("player.fullscreen")}
-          testId="fullscreen-toggle"
-          onClick={fullscreen.toggle}
-        >
-          {fullscreen.isOn ? <IconMinimize size={22} stroke={1.7} /> : <IconMaximize size={22} stroke={1.7} />}
-        </ControlButton>
+        {fullscreen.isPossible && (
+          <ControlButton
+            label={fullscreen.isOn ? t("player.exitFullscreen") : t("player.fullscreen")}
+            testId="fullscreen-toggle"
+            onClick={fullscreen.toggle}
+          >
+            {fullscreen.isOn ? <IconMinimize size={22} stroke={1.7} /> : <IconMaximize size={22} stroke={1.7} />}
+          </ControlButton>
+        )}
       </div>
     </div>
-  );
-}
-
-function SeekBar({ video, media }: Pick<PlayerControlsProps, "video" | "media">) {
-  const { t } = useTranslation();
-  const { currentSeconds, durationSeconds, bufferedSeconds } = media;
-  const share = (seconds: number) => (durationSeconds > 0 ? `${(seconds / durationSeconds) * 100}%` : "0%");
-  const style = { "--played": share(currentSeconds), "--buffered": share(bufferedSeconds) } as CSSProperties;
-  return (
-    <input
-      type="range"
-      className={classes.seek}
-      style={style}
-      min={0}
-      max={durationSeconds}
-      step={0.1}
-      value={currentSeconds}
-      aria-label={t("player.seek")}
-      aria-valuetext={t("player.position", {
-        current: formatClock(currentSeconds),
-        total: formatClock(durationSeconds),
-      })}
-      data-testid="seek-bar"
-      onChange={(event) => {
-        if (video.current !== null) seekTo(video.current, Number(event.currentTarget.value));
-      }}
-      onKeyDown={(event) => {
-        // A step of 0.1 s is right for the pointer, not for an arrow key.
-        const seconds = { ArrowLeft: -5, ArrowRight: 5 }[event.key];
-        if (seconds === undefined || video.current === null) return;
-        event.preventDefault();
-        seekTo(video.current, video.current.currentTime + seconds);
-      }}
-    />
   );
 }
 
@@ -139,7 +120,13 @@ function VolumeControl({ video, media }: Pick<PlayerControlsProps, "video" | "me
   );
 }
 
-function RateMenu({ rate, onChoose }: { rate: number; onChoose: (rate: number) => void }) {
+interface RateMenuProps {
+  rate: number;
+  maxSpeed: number;
+  onChoose: (rate: number) => void;
+}
+
+function RateMenu({ rate, maxSpeed, onChoose }: RateMenuProps) {
   const { t } = useTranslation();
   return (
     <ChoiceMenu
@@ -148,10 +135,27 @@ function RateMenu({ rate, onChoose }: { rate: number; onChoose: (rate: number) =
       icon={<IconBrandSpeedtest size={22} stroke={1.7} />}
       chosen={String(rate)}
       onChoose={(value) => onChoose(Number(value))}
-      choices={RATES.map((value) => ({
+      choices={RATES.filter((value) => value <= maxSpeed).map((value) => ({
         value: String(value),
         text: value === 1 ? t("player.speedNormal") : t("player.speedValue", { rate: value }),
       }))}
+    />
+  );
+}
+
+function CaptionsMenu({ hls }: { hls: HlsState }) {
+  const { t } = useTranslation();
+  return (
+    <ChoiceMenu
+      label={t("player.captions")}
+      testId="captions-menu"
+      icon={<IconBadgeCc size={22} stroke={1.7} />}
+      chosen={String(hls.shownCaptions ?? OFF)}
+      onChoose={(value) => hls.chooseCaptions(value === OFF ? null : Number(value))}
+      choices={[
+        { value: OFF, text: t("player.captionsOff") },
+        ...hls.captions.map(({ index, name }) => ({ value: String(index), text: name })),
+      ]}
     />
   );
 }
@@ -178,38 +182,6 @@ function QualityMenu({ hls }: { hls: HlsState }) {
         })),
       ]}
     />
-  );
-}
-
-interface ChoiceMenuProps {
-  label: string;
-  testId: string;
-  icon: ReactNode;
-  chosen: string;
-  onChoose: (value: string) => void;
-  choices: readonly { value: string; text: string }[];
-}
-
-function ChoiceMenu({ label, testId, icon, chosen, onChoose, choices }: ChoiceMenuProps) {
-  return (
-    // Inside of the frame: on the full screen nothing outside of it is visible.
-    <Menu withinPortal={false} withInitialFocusPlaceholder={false} position="top-end" width={150} shadow="lg">
-      <Menu.Target>
-        <button type="button" className={classes.button} aria-label={label} title={label} data-testid={testId}>
-          {icon}
-        </button>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Label>{label}</Menu.Label>
-        <Menu.RadioGroup value={chosen} onChange={onChoose}>
-          {choices.map(({ value, text }) => (
-            <Menu.RadioItem key={value} value={value} closeMenuOnClick>
-              {text}
-            </Menu.RadioItem>
-          ))}
-        </Menu.RadioGroup>
-      </Menu.Dropdown>
-    </Menu>
   );
 }
 

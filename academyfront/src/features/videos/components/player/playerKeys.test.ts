@@ -10,6 +10,8 @@ describe("the player's keys", () => {
     ["ArrowUp", { type: "volume_by", amount: 0.1 }],
     ["7", { type: "seek_to", fraction: 0.7 }],
     ["f", { type: "fullscreen" }],
+    [">", { type: "rate_by", steps: 1 }],
+    ["p", { type: "picture_in_picture" }],
   ])("%s", (key, command) => {
     expect(commandOfKey(key)).toEqual(command);
   });

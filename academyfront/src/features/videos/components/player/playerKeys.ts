@@ -1,3 +1,5 @@
+export const RATES: readonly number[] = [0.75, 1, 1.25, 1.5, 1.75, 2];
+
 /** What a key means for the player. Pure, so that the table can be read and tested. */
 export type PlayerCommand =
   | { type: "toggle" }
@@ -5,6 +7,8 @@ export type PlayerCommand =
   | { type: "seek_to"; fraction: number }
   | { type: "volume_by"; amount: number }
   | { type: "mute" }
+  | { type: "rate_by"; steps: 1 | -1 }
+  | { type: "picture_in_picture" }
   | { type: "fullscreen" };
 
 export function commandOfKey(key: string): PlayerCommand | null {
@@ -33,6 +37,13 @@ export function commandOfKey(key: string): PlayerCommand | null {
     case "f":
     case "F":
       return { type: "fullscreen" };
+    case ">":
+      return { type: "rate_by", steps: 1 };
+    case "<":
+      return { type: "rate_by", steps: -1 };
+    case "p":
+    case "P":
+      return { type: "picture_in_picture" };
     case "Home":
       return { type: "seek_to", fraction: 0 };
     case "End":
@@ -59,6 +70,12 @@ export function runCommand(video: HTMLVideoElement, command: Exclude<PlayerComma
     case "mute":
       toggleMute(video);
       return;
+    case "rate_by":
+      changeRate(video, command.steps);
+      return;
+    case "picture_in_picture":
+      togglePictureInPicture(video);
+      return;
   }
 }
 
@@ -76,6 +93,18 @@ export function seekTo(video: HTMLVideoElement, seconds: number): void {
 export function setVolume(video: HTMLVideoElement, volume: number): void {
   video.muted = false;
   video.volume = Math.min(1, Math.max(0, volume));
+}
+
+function changeRate(video: HTMLVideoElement, steps: 1 | -1): void {
+  const next = steps > 0 ? RATES.find((rate) => rate > video.playbackRate) : RATES.findLast((rate) => rate < video.playbackRate);
+  if (next !== undefined) video.playbackRate = next;
+}
+
+export function togglePictureInPicture(video: HTMLVideoElement): void {
+  if (!document.pictureInPictureEnabled || video.disablePictureInPicture) return;
+  // Refused before anything is loaded, or when the browser's settings say so: then nothing changes.
+  const change = document.pictureInPictureElement === video ? document.exitPictureInPicture() : video.requestPictureInPicture();
+  change.catch(() => undefined);
 }
 
 export function toggleMute(video: HTMLVideoElement): void {

@@ -2,6 +2,7 @@ import { useEffect, useState, type RefObject } from "react";
 
 export interface Fullscreen {
   isOn: boolean;
+  isPossible: boolean;
   toggle: () => void;
 }
 
@@ -13,6 +14,7 @@ interface PhoneVideo extends HTMLVideoElement {
 export function useFullscreen(
   frame: RefObject<HTMLElement | null>,
   video: RefObject<HTMLVideoElement | null>,
+  allowsBarePicture: boolean,
 ): Fullscreen {
   const [isOn, setOn] = useState(false);
   useEffect(() => {
@@ -30,8 +32,9 @@ export function useFullscreen(
       void frame.current?.requestFullscreen().catch(() => undefined);
       return;
     }
+    if (!allowsBarePicture) return;
     const phoneVideo: PhoneVideo | null = video.current;
     phoneVideo?.webkitEnterFullscreen?.();
   };
-  return { isOn, toggle };
+  return { isOn, isPossible: document.fullscreenEnabled || allowsBarePicture, toggle };
 }

@@ -6,6 +6,11 @@ export interface QualityLevel {
   heightPixels: number;
 }
 
+export interface CaptionTrack {
+  index: number;
+  name: string;
+}
+
 export type PlaybackFault = "unsupported" | "expired" | "broken";
 
 export interface HlsState {
@@ -16,6 +21,9 @@ export interface HlsState {
   /** Null: hls.js adapts to the connection. */
   chosenLevel: number | null;
   chooseLevel: (index: number | null) => void;
+  captions: readonly CaptionTrack[];
+  shownCaptions: number | null;
+  chooseCaptions: (index: number | null) => void;
 }
 
 interface Options {
@@ -35,6 +43,8 @@ export function useHls({ video, masterUrl, startSeconds, onFault }: Options): Hl
   const [levels, setLevels] = useState<readonly QualityLevel[]>([]);
   const [shownLevel, setShownLevel] = useState<number | null>(null);
   const [chosenLevel, setChosenLevel] = useState<number | null>(null);
+  const [captions, setCaptions] = useState<readonly CaptionTrack[]>([]);
+  const [shownCaptions, setShownCaptions] = useState<number | null>(null);
 
   useEffect(() => {
     const element = video.current;
@@ -52,6 +62,10 @@ export function useHls({ video, masterUrl, startSeconds, onFault }: Options): Hl
       setLevels(parsed.levels.map(({ height }, index) => ({ index, heightPixels: height })).toReversed());
     });
     hls.on(Hls.Events.LEVEL_SWITCHED, (_, { level }) => setShownLevel(level));
+    hls.on(Hls.Events.SUBTITLE_TRACKS_UPDATED, (_, { subtitleTracks }) => {
+      setCaptions(subtitleTracks.map(({ name }, index) => ({ index, name })));
+    });
+    hls.on(Hls.Events.SUBTITLE_TRACK_SWITCH, (_, { id }) => setShownCaptions(id < 0 ? null : id));
     hls.on(Hls.Events.ERROR, (_, error) => {
       if (!error.fatal) return;
       if (error.type === Hls.ErrorTypes.MEDIA_ERROR && recoveries < MAX_MEDIA_RECOVERIES) {
@@ -74,7 +88,12 @@ export function useHls({ video, masterUrl, startSeconds, onFault }: Options): Hl
     // nextLevel switches at once but smoothly: what is buffered in the old quality after the playhead is replaced.
     if (player.current !== null) player.current.nextLevel = index ?? -1;
   };
-  return { levels, shownLevel, chosenLevel, chooseLevel };
+  const chooseCaptions = (index: number | null) => {
+    if (player.current === null) return;
+    player.current.subtitleDisplay = index !== null;
+    player.current.subtitleTrack = index ?? -1;
+  };
+  return { levels, shownLevel, chosenLevel, chooseLevel, captions, shownCaptions, chooseCaptions };
 }
 
 function playNatively(

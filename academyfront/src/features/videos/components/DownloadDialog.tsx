@@ -1,0 +1,71 @@
+import { useState } from "react";
+import { Anchor, Button, Group, Modal, Text } from "@mantine/core";
+import { useTranslation } from "react-i18next";
+import { formatBytes } from "@/shared/i18n/format";
+import { useLanguage } from "@/shared/i18n/useLanguage";
+import { problemWords } from "@/shared/ui/problemWords";
+import { useDownloads, type Download } from "../hooks/useDownloads";
+import classes from "./DownloadDialog.module.css";
+
+interface DownloadDialogProps {
+  ids: readonly number[];
+  onClose: () => void;
+}
+
+/** The sources of many videos, one after the other. Browsers ask before they take several: the page says so, and keeps links. */
+export function DownloadDialog({ ids, onClose }: DownloadDialogProps) {
+  const { t } = useTranslation();
+  const { downloads, isRunning, start } = useDownloads(ids);
+  const [isBegun, setBegun] = useState(false);
+  return (
+    <Modal
+      opened
+      onClose={onClose}
+      title={t("library.bulk.downloadTitle", { count: ids.length })}
+      centered
+      zIndex={300}
+      closeButtonProps={{ "aria-label": t("app.close") }}
+    >
+      <Text c="var(--text-soft)">{t("library.bulk.downloadText")}</Text>
+      <ul className={classes.list} aria-live="polite" data-testid="downloads">
+        {downloads.map((download) => (
+          <DownloadLine key={download.videoId} download={download} />
+        ))}
+      </ul>
+      <Group justify="flex-end" mt="lg">
+        <Button variant="default" onClick={onClose}>
+          {t("app.close")}
+        </Button>
+        {!isBegun || isRunning ? (
+          <Button
+            loading={isRunning}
+            onClick={() => {
+              setBegun(true);
+              void start();
+            }}
+            data-testid="bulk-download-start"
+          >
+            {t("library.bulk.downloadStart")}
+          </Button>
+        ) : null}
+      </Group>
+    </Modal>
+  );
+}
+
+function DownloadLine({ download }: { download: Download }) {
+  const { t } = useTranslation();
+  const language = useLanguage();
+  if (download.state === "refused") {
+    return <li data-state="refused">{t("library.bulk.downloadRefused", { reason: problemWords(download.error, t).detail })}</li>;
+  }
+  const { url, filename, size_bytes: sizeBytes } = download.source;
+  return (
+    <li data-state="started">
+      <Anchor href={url} download={filename}>
+        {filename}
+      </Anchor>{" "}
+      {formatBytes(sizeBytes, language)}
+    </li>
+  );
+}

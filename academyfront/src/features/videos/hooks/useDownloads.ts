@@ -1,0 +1,43 @@
+import { useEffect, useRef, useState } from "react";
+import { videoApi } from "../api/videoApi";
+
+export type Download =
+  | { state: "started"; videoId: number; source: Awaited<ReturnType<typeof videoApi.download>> }
+  | { state: "refused"; videoId: number; error: unknown };
+
+// A browser that is led to the next file before it has begun the last one drops the last one.
+const PAUSE_MS = 1_200;
+
+/** Leads the browser to the sources of many videos, one after the other; it stops with the component. */
+export function useDownloads(ids: readonly number[]) {
+  const [downloads, setDownloads] = useState<readonly Download[]>([]);
+  const [isRunning, setRunning] = useState(false);
+  const isGone = useRef(false);
+  useEffect(() => {
+    isGone.current = false;
+    return () => {
+      isGone.current = true;
+    };
+  }, []);
+  const start = async () => {
+    setRunning(true);
+    for (const [index, videoId] of ids.entries()) {
+      if (index > 0) await new Promise((resolve) => window.setTimeout(resolve, PAUSE_MS));
+      if (isGone.current) return;
+      const download = await begin(videoId);
+      setDownloads((known) => [...known, download]);
+    }
+    setRunning(false);
+  };
+  return { downloads, isRunning, start };
+}
+
+async function begin(videoId: number): Promise<Download> {
+  try {
+    const source = await videoApi.download(videoId);
+    window.location.assign(source.url);
+    return { state: "started", videoId, source };
+  } catch (error) {
+    return { state: "refused", videoId, error };
+  }
+}
