@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -69,9 +70,17 @@ class Operation:
         return schema["examples"][0] if schema else None
 
 
-@cache
+_ONE_AT_A_TIME = threading.Lock()
+
+
 def document() -> dict[str, Any]:
-    """Return the document as the server would publish it now."""
+    """Return the document as the server would publish it now. Tests with threads may ask for it at the same moment."""
+    with _ONE_AT_A_TIME:
+        return _document()
+
+
+@cache
+def _document() -> dict[str, Any]:
     made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     # As its readers get it: with texts instead of Django's lazy ones.
     plain: dict[str, Any] = json.loads(json.dumps(made, default=str))
