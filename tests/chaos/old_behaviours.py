@@ -166,8 +166,8 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
         edits=(
             Edit(
                 file=f"{_VIDEO}/services/jobs.py",
-                old="        stopping = last if last is not None and _may_still_run(last, now=clock.now()) else None\n",
-                new="        stopping = None\n",
+                old="caller_sends=False, after=last if must_wait else None)\n",
+                new="caller_sends=False, after=None)\n",
             ),
         ),
         test=("integration/test_video_transcode.py", "test_the_next_job_waits_for_the_old_ones_lease"),
