@@ -16,8 +16,10 @@ from playwright.sync_api import Page
 from tests.browser.browser import launched_chromium, sign_in
 from tests.support.clips import make_clip
 from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 STEP_TIMEOUT_MS = 120_000
+SECONDS_PLAYED = "document.querySelector('[data-testid=video-element]').currentTime"
 
 
 def main() -> None:
@@ -47,7 +49,7 @@ def _watch(page: Page, stack: Stack, film: Path, *, began: float) -> None:
     page.get_by_test_id("upload-open-video").first.click()
     say(f"{film.stat().st_size / 1e6:.0f} MB are sent, the video's page is open")
     page.get_by_test_id("play-button").click()
-    page.wait_for_function("document.querySelector('[data-testid=video-element]').currentTime > 0.3")
+    wait_until(lambda: page.evaluate(SECONDS_PLAYED) > 0.3, timeout_seconds=STEP_TIMEOUT_MS / 1000, message="it plays")
     say("it plays, as far as it is encoded")
     page.locator("[data-testid=video-page][data-status=READY]").wait_for()
     say("all of it is 시청 가능")

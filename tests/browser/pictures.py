@@ -19,6 +19,7 @@ from tests.browser.uploading import upload, wait_until_ready
 from tests.support.library import seed_library
 from tests.support.media import run_ffmpeg
 from tests.support.stack import Stack
+from tests.support.waiting import wait_until
 
 JPEG_QUALITY = 55
 
@@ -108,7 +109,8 @@ def take(chromium: Browser, stack: Stack, screen: Screen, places: dict[str, tupl
 
 def settle(page: Page) -> None:
     """Wait until pictures and fonts are there. The stream of events stays open: the network is never idle."""
-    page.wait_for_function("[...document.images].every((picture) => picture.complete)")
+    loaded = "[...document.images].every((picture) => picture.complete)"
+    wait_until(lambda: page.evaluate(loaded), timeout_seconds=10, message="the pictures are there")
     page.wait_for_timeout(1500)
 
 
