@@ -44,7 +44,11 @@ Resolver = Callable[[str, int], Sequence[str]]
 
 
 class SendFailed(Exception):
-    """There is no answer; `fault` is stable, `detail` is for people. The request may have arrived all the same."""
+    """
+    There is no answer; `fault` is stable, `detail` is for people and may be a stranger's words, at most 1 KiB.
+
+    The request may have arrived all the same.
+    """
 
     def __init__(self, fault: SendFault, detail: str = "") -> None:
         self.fault: SendFault = fault
@@ -212,22 +216,36 @@ def _exchange(connection: _PinnedConnection, target: Target, *, headers: Mapping
             if connection.is_aborted:
                 # Its head was cut off, which passes for its end.
                 raise TimeoutError
-            kept = response.read(ANSWER_BYTES_KEPT)
+            kept = _beginning_of(response)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _failed(connection, "answer_broken", error) from error
     return Answer(
         status=response.status,
-        # PostgreSQL's text cannot hold a NUL.
-        body=kept.decode("utf-8", "replace").replace("\x00", "�"),
+        body=_shown(kept.decode("utf-8", "replace")),
         retry_after_seconds=_retry_after_seconds(response.getheader("Retry-After", "")),
     )
+
+
+def _beginning_of(response: http.client.HTTPResponse) -> bytes:
+    try:
+        return response.read(ANSWER_BYTES_KEPT)
+    except http.client.IncompleteRead as error:
+        return error.partial
+    except (OSError, http.client.HTTPException, ValueError):
+        # The status has come, and is the answer.
+        return b""
 
 
 def _failed(connection: _PinnedConnection, fault: SendFault, error: Exception) -> SendFailed:
     if connection.is_aborted or isinstance(error, TimeoutError):
         return SendFailed("timed_out")
-    # The words of the system, without the address that an OSError may carry.
-    return SendFailed(fault, getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    # The words of the system, without the address that an OSError may carry; or what the receiver sent instead of HTTP.
+    return SendFailed(fault, _shown(getattr(error, "strerror", None) or str(error) or type(error).__name__))
+
+
+def _shown(text: str) -> str:
+    """Cut what a stranger has written, and take the NULs out, which PostgreSQL's text and JSON cannot hold."""
+    return text[:ANSWER_BYTES_KEPT].replace("\x00", "�")
 
 
 def _retry_after_seconds(text: str | None) -> float | None:

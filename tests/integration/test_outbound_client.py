@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from libs.outbound.addresses import AddressPolicy, read_networks
 from libs.outbound.client import ANSWER_BYTES_KEPT, OutboundClient, SendFailed
-from tests.support.receiver import Receiver, Reply, always
+from tests.support.receiver import TLS_ALERT, Receiver, Reply, always
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 LOOPBACK = AddressPolicy(read_networks(["127.0.0.0/8"]))
 
 
@@ -142,10 +143,27 @@ class TestAnswers:
         assert time.monotonic() - started < 2
         released.set()
 
-    def test_what_is_not_http_is_said(self) -> None:
-        with Receiver() as broken:
-            broken.answer = lambda _: Reply(raw=iter([b"SSH-2.0-OpenSSH_9.6\r\n"]))
-            assert fault_of(client(), broken.url) == "answer_broken"
+    @pytest.mark.parametrize(
+        ("raw", "body"),
+        [
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok", "ok"),
+            (CHUNKED + b"2\r\nok\r\n", "ok"),
+            (CHUNKED + b"no length\r\n", ""),
+        ],
+    )
+    def test_a_status_is_enough_when_the_body_breaks_off(self, receiver: Receiver, raw: bytes, body: str) -> None:
+        receiver.answer = lambda _: Reply(raw=iter([raw]))
+        answer = client().post(receiver.url, headers={}, body=b"")
+        assert (answer.status, answer.body) == (200, body)
+
+    @pytest.mark.parametrize("raw", [b"SSH-2.0-OpenSSH_9.6\r\n", TLS_ALERT, TLS_ALERT * 5000])
+    def test_what_is_not_http_is_said_in_words_that_can_be_kept(self, receiver: Receiver, raw: bytes) -> None:
+        receiver.answer = lambda _: Reply(raw=iter([raw]))
+        with pytest.raises(SendFailed) as failed:
+            client().post(receiver.url, headers={}, body=b"")
+        assert failed.value.fault == "answer_broken"
+        assert 0 < len(failed.value.detail) <= ANSWER_BYTES_KEPT
+        assert "\x00" not in failed.value.detail
 
 
 class TestTls:

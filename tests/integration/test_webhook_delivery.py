@@ -27,7 +27,7 @@ from apps.support.webhooks.services.delivering import (
 from apps.support.webhooks.services.pruning import KEEP_FINISHED, prune_deliveries
 from apps.support.webhooks.services.taking import take_events
 from libs.clock import SystemClock
-from tests.support.receiver import Received, Receiver, Reply, always
+from tests.support.receiver import TLS_ALERT, Received, Receiver, Reply, always
 from tests.support.videos import NOON, Pipeline
 from tests.support.waiting import wait_until
 from tests.support.webhooks import KEY, LOOPBACK_CLIENT, Hooks, sending_ports
@@ -199,6 +199,19 @@ class TestOrder:
         hooks.run()
         assert sum(row.attempt_count for row in hooks.rows()) == SENDERS_PER_ENDPOINT
         assert {row.attempts[0]["fault"] for row in hooks.rows() if row.attempts} == {"connect_failed"}
+
+    def test_what_no_text_is_leaves_its_trace_and_waits_like_any_failure(
+        self, pipeline: Pipeline, hooks: Hooks, receiver: Receiver
+    ) -> None:
+        """To the receiver: a row that PostgreSQL refuses would be sent again at every end of its reservation."""
+        hooks.add(receiver.url)
+        pipeline.pending()
+        receiver.answer = lambda _: Reply(raw=iter([TLS_ALERT]))
+        hooks.run()
+        (row,) = hooks.rows()
+        assert [entry["fault"] for entry in row.attempts] == ["answer_broken"]
+        assert (row.leased_until, row.attempt_count) == (None, 1)
+        assert pipeline.clock.now() < row.due_at < pipeline.clock.now() + LEASE
 
     def test_a_receiver_that_asks_for_time_gets_it(self, pipeline: Pipeline, hooks: Hooks, receiver: Receiver) -> None:
         hooks.add(receiver.url)

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
+TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"
+"""What a server that wants TLS answers to plain HTTP, `protocol_version`: no text, with a NUL in it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
