@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection
 
 from apps.support.video import wiring
 from apps.support.video.domain.chunks import ChunkKind, ClaimedChunk
@@ -22,6 +19,7 @@ from apps.worker.video_worker.handle import MessageHandler
 from libs.clock import SystemClock
 from libs.db.clock import DatabaseClock
 from tests.chaos.paper import NobodyHelps, PaperProcessor
+from tests.support.clocks import database_ahead
 from tests.support.strict_queue import StrictQueue
 from tests.support.videos import Pipeline
 
@@ -29,20 +27,6 @@ pytestmark = [pytest.mark.django_db, pytest.mark.parametrize("hours", [-1, 1])]
 
 LEASE_SECONDS = 60.0
 PROGRESS = JobProgress(stage="encoding", percent=1.0, remaining_seconds=None)
-
-
-@contextmanager
-def database_ahead(hours: int) -> Iterator[None]:
-    """Let the database's clock differ from this machine's, by a function that is found before its own."""
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE SCHEMA other_time")
-        cursor.execute(
-            "CREATE FUNCTION other_time.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS "
-            f"$$ SELECT pg_catalog.clock_timestamp() + interval '{hours} hours' $$"
-        )
-        cursor.execute("SET LOCAL search_path = other_time, pg_catalog, public")
-        yield
-        cursor.execute("SET LOCAL search_path = public")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from apps.support.webhooks.domain.messages import TEST_EVENT
 from apps.support.webhooks.models import WebhookDelivery, WebhookEndpoint
 from apps.support.webhooks.serializers import event_facts
 from apps.support.webhooks.services.delivering import SendingPorts, deliver, reserve_due
+from apps.support.webhooks.services.endpoints import OLD_SECRET_HOLDS
 from libs.clock import SystemClock
 from libs.outbound.addresses import read_networks
+from tests.support.clocks import database_ahead
 from tests.support.contract import check_answer
 from tests.support.receiver import Receiver, always
 
@@ -174,6 +177,19 @@ def test_switching_off_and_on_says_so_and_leaves_its_trace_once(tenant: Tenant, 
     assert audited(tenant).count("webhook_disabled") == audited(tenant).count("webhook_enabled") == 1
     assert owner("DELETE", path).status_code == 204
     assert owner("GET").json() == []
+
+
+def test_every_time_is_the_databases(owner: Caller) -> None:
+    """To relays on other machines, which compare it with theirs."""
+    with database_ahead(1):
+        path = f"{owner.add()['id']}/"
+        owner("POST", path + "rotate/")
+        test = owner("POST", path + "test/").json()
+        off = owner("PATCH", path, {"is_enabled": False}).json()
+    until = datetime.fromisoformat(off["previous_secret_until"]) - OLD_SECRET_HOLDS
+    written = [until, *(datetime.fromisoformat(text) for text in (off["disabled_at"], test["next_attempt_at"]))]
+    assert min(written) > SystemClock().now() + timedelta(minutes=30)
+    assert WebhookEndpoint.objects.across_tenants().get().created_at > SystemClock().now() + timedelta(minutes=30)
 
 
 def test_a_test_shows_the_answer_that_the_receiver_gave(owner: Caller, receiver: Receiver) -> None:

@@ -16,7 +16,7 @@ from apps.core.permissions import current_actor, current_tenant
 from apps.core.refusals import refuses
 from apps.core.tenant_views import OwnerView
 from apps.support.video.views.base import validated
-from libs.clock import SystemClock
+from apps.support.video.wiring import shared_clock
 
 from . import wiring
 from .errors import WebhookLimitReached, WebhookUrlRefused
@@ -60,7 +60,7 @@ class WebhooksView(OwnerView):
             actor=current_actor(request),
             key=wiring.secret_key(),
             urls=wiring.outbound(),
-            clock=SystemClock(),
+            clock=shared_clock(),
             **validated(AddWebhookSerializer(data=request.data)),
         )
         return Response(issued_json(issued), status=status.HTTP_201_CREATED)
@@ -88,7 +88,7 @@ class WebhookView(OwnerView):
             endpoint_id=pk,
             actor=current_actor(request),
             urls=wiring.outbound(),
-            clock=SystemClock(),
+            clock=shared_clock(),
             **validated(ChangeWebhookSerializer(data=request.data)),
         )
         return _shown(request, pk)
@@ -117,7 +117,7 @@ class WebhookRotateView(OwnerView):
             endpoint_id=pk,
             actor=current_actor(request),
             key=wiring.secret_key(),
-            clock=SystemClock(),
+            clock=shared_clock(),
         )
         return Response({**WebhookSerializer(endpoint_of(tenant, pk)).data, "secret": issued.secret})
 
@@ -128,7 +128,7 @@ class WebhookTestView(OwnerView):
     @extend_schema(operation_id="webhook_test", request=None, responses={202: WebhookDeliverySerializer}, tags=TAGS)
     def post(self, request: Request, pk: int) -> Response:
         """Have a message of type `webhook_test` sent once, from where events are sent; its outcome is in the log."""
-        delivery = send_test(tenant=current_tenant(request), endpoint_id=pk, clock=SystemClock())
+        delivery = send_test(tenant=current_tenant(request), endpoint_id=pk, clock=shared_clock())
         return Response(WebhookDeliverySerializer(delivery).data, status=status.HTTP_202_ACCEPTED)
 
 

@@ -1,5 +1,7 @@
 """From the feed to the rows that will be sent."""
 
+from datetime import datetime
+
 from django.db import transaction
 from django.db.models import OuterRef, Subquery
 
@@ -44,14 +46,14 @@ def _take_page(endpoint_id: int, *, clock: Clock) -> int:
     if not page:
         return 0
     wanted = [event for event in page if not endpoint.event_types or event.name in endpoint.event_types]
-    WebhookDelivery.objects.bulk_create(_delivery(endpoint, event, clock=clock) for event in wanted)
+    now = clock.now()
+    WebhookDelivery.objects.bulk_create(_delivery(endpoint, event, now=now) for event in wanted)
     endpoint.cursor = page[-1].position or endpoint.cursor
     endpoint.save(update_fields=["cursor"])
     return len(page)
 
 
-def _delivery(endpoint: WebhookEndpoint, event: VideoEvent, *, clock: Clock) -> WebhookDelivery:
-    now = clock.now()
+def _delivery(endpoint: WebhookEndpoint, event: VideoEvent, *, now: datetime) -> WebhookDelivery:
     return WebhookDelivery(
         tenant_id=endpoint.tenant_id,
         endpoint=endpoint,

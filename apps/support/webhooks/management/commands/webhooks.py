@@ -9,7 +9,7 @@ from django.db import DatabaseError
 
 from apps.core.errors import CoreNotFound
 from apps.support.video.management.cli.output import Answer, ExitCode, print_answer
-from libs.clock import SystemClock
+from apps.support.video.wiring import shared_clock
 
 from ... import wiring
 from ...models import WebhookEndpoint
@@ -106,7 +106,7 @@ def webhooks_switch(options: Namespace) -> Answer:
             endpoint_id=endpoint.pk,
             actor=ACTOR,
             urls=wiring.outbound(),
-            clock=SystemClock(),
+            clock=shared_clock(),
             is_enabled=options.call == "enable",
         )
     return _settled(options)
