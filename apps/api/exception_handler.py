@@ -12,7 +12,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -24,6 +23,7 @@ from apps.core.errors import CoreError
 from apps.core.language import language_of
 from apps.support.video.domain import messages as video_messages
 from apps.support.video.domain.errors import VideoError
+from libs.db.errors import DATABASE_DOWN
 
 STATUS_OF: Mapping[str, int] = {
     # Anything that speaks HTTP.
@@ -71,8 +71,6 @@ STATUS_OF: Mapping[str, int] = {
     "VIDEO_UPLOAD_ENQUEUE_FAILED": 503,
 }
 
-_DATABASE_DOWN = (OperationalError, InterfaceError)
-
 _FRAMEWORK_CODES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], str]] = (
     (exceptions.ParseError, "invalid_json"),
     (exceptions.NotAuthenticated, "not_authenticated"),
@@ -83,7 +81,7 @@ _FRAMEWORK_CODES: Sequence[tuple[type[Exception] | tuple[type[Exception], ...], 
     (RequestDataTooBig, "payload_too_large"),
     (exceptions.UnsupportedMediaType, "unsupported_media_type"),
     (exceptions.Throttled, "throttled"),
-    (_DATABASE_DOWN, "service_unavailable"),
+    (DATABASE_DOWN, "service_unavailable"),
 )
 
 _DATABASE_RETRY_SECONDS = 2
@@ -150,7 +148,7 @@ def _retry_after_seconds(exc: Exception) -> float | None:
         return wait_seconds
     if isinstance(exc, (VideoError, CoreError)):
         return exc.retry_after_seconds
-    if isinstance(exc, _DATABASE_DOWN):
+    if isinstance(exc, DATABASE_DOWN):
         return _DATABASE_RETRY_SECONDS
     return None
 

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import DataError, connection, connections, transaction
 
 from apps.support.outbox import outbox
+from apps.support.outbox.companions import CompanionCrashed, running_companions
 from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.process import LANES, run_relay
 from apps.support.outbox.relay import (
@@ -411,6 +412,26 @@ class TestLoop:
         with self.running(sender, poll_seconds=0.1):
             self.wait_for(sender, 1)
 
+    def test_a_fault_of_ours_is_no_database_that_is_away_and_costs_a_pause(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """To whoever looks for it: the log has the traceback, and what comes later is sent."""
+        faults = [DataError("a value that no column holds")]
+
+        def stumble() -> None:
+            if faults:
+                raise faults.pop()
+
+        sender = RecordingSender(on_send=stumble)
+        with self.running(sender):
+            add(now=SystemClock().now())
+            wait_until(lambda: not faults, timeout_seconds=self.DEADLINE_SECONDS, message="the fault")
+            add("later", now=SystemClock().now())
+            self.wait_for(sender, 1)
+        assert [message.body for message in sender.sent] == ["later"]
+        (crash,) = [record.getMessage() for record in caplog.records if "relay_" in record.getMessage()]
+        assert "'exc_info': True, 'event': 'relay_crashed'" in crash
+
     @contextmanager
     def running(self, sender: RecordingSender, *, poll_seconds: float = POLL_SECONDS) -> Iterator[None]:
         stop = threading.Event()
@@ -446,3 +467,19 @@ class TestLoop:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_notify(%s, '')", [outbox.NOTIFY_CHANNEL])
             time.sleep(0.02)
+
+
+def test_a_companion_that_crashes_ends_its_process_and_with_it_the_others() -> None:
+    """To whoever waits for webhooks: a relay that goes on without their loop would look healthy."""
+    stop, ended = threading.Event(), threading.Event()
+
+    def crash(_stop: threading.Event) -> None:
+        raise RuntimeError
+
+    def last(stop: threading.Event) -> None:
+        stop.wait()
+        ended.set()
+
+    with pytest.raises(CompanionCrashed, match="first"), running_companions(stop, {"first": crash, "last": last}):
+        assert stop.wait(5)
+    assert ended.is_set()

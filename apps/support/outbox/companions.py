@@ -5,11 +5,14 @@ The relay is the process that sends what a commit has promised; who promises som
 registers its own loop here, and needs no process of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Event, Thread
 
+import structlog
 from django.db import connections
+
+log = structlog.get_logger(__name__)
 
 Companion = Callable[[Event], None]
 """Runs until the event is set; survives what may be survived."""
@@ -20,22 +23,41 @@ STOP_SECONDS = 8.0
 _companions: dict[str, Companion] = {}
 
 
+class CompanionCrashed(Exception):
+    """A loop beside the relay has ended by an exception; only a new process has it again."""
+
+
 def register_companion(name: str, run: Companion) -> None:
     """Let a loop run beside the relay. Called while the apps are made ready."""
     _companions[name] = run
 
 
 @contextmanager
-def running_companions(stop: Event) -> Iterator[None]:
-    """Run them all in threads. Behind the block they have ended, or are left to end with the process."""
+def running_companions(stop: Event, companions: Mapping[str, Companion] = _companions) -> Iterator[None]:
+    """
+    Run them all in threads. Behind the block they have ended, or are left to end with the process.
 
-    def run(companion: Companion) -> None:
+    One that crashes sets `stop`, so that the process ends and is started again.
+
+    Args:
+        companions: All that are registered.
+
+    Raises:
+        CompanionCrashed: One of them did.
+    """
+    crashed: list[str] = []
+
+    def run(name: str, companion: Companion) -> None:
         try:
             companion(stop)
+        except Exception:
+            log.exception("companion_crashed", companion=name)
+            crashed.append(name)
+            stop.set()
         finally:
             connections.close_all()
 
-    threads = [Thread(target=run, args=(companion,), name=name, daemon=True) for name, companion in _companions.items()]
+    threads = [Thread(target=run, args=named, name=named[0], daemon=True) for named in companions.items()]
     for thread in threads:
         thread.start()
     try:
@@ -44,3 +66,5 @@ def running_companions(stop: Event) -> Iterator[None]:
         stop.set()
         for thread in threads:
             thread.join(STOP_SECONDS)
+    if crashed:
+        raise CompanionCrashed(", ".join(crashed))

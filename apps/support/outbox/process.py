@@ -5,9 +5,10 @@ from threading import Event
 
 import psycopg
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from libs.clock import Clock
+from libs.db.errors import DATABASE_DOWN
 from libs.db.listening import listening
 
 from .outbox import NOTIFY_CHANNEL
@@ -25,15 +26,18 @@ LANES = 2
 
 
 def run_relay(*, queue: MessageSender, clock: Clock, stop: Event, poll_seconds: float = POLL_SECONDS) -> None:
-    """Send what is due until `stop` is set. Survives a database or queue that comes and goes."""
+    """Send what is due until `stop` is set. Survives whatever a step raises, and a database or queue that is away."""
     pause_seconds = FIRST_PAUSE_SECONDS
     while not stop.is_set():
         try:
             with listening(NOTIFY_CHANNEL) as wait:
                 pause_seconds = FIRST_PAUSE_SECONDS
                 _drain_until_stopped(queue=queue, clock=clock, stop=stop, wait=wait, poll_seconds=poll_seconds)
-        except (DatabaseError, InterfaceError, psycopg.Error) as error:
+        except DATABASE_DOWN as error:
             log.warning("relay_database_unavailable", error=str(error), pause_seconds=pause_seconds)
+        except Exception:
+            log.exception("relay_crashed", pause_seconds=pause_seconds)
+        if not stop.is_set():
             close_old_connections()
             stop.wait(pause_seconds)
             pause_seconds = min(LONGEST_PAUSE_SECONDS, pause_seconds * 2)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from threading import Event
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from apps.core.idempotency import prune_idempotency_records
 from apps.core.rate_limits import forget_idle_accounts
+from libs.db.errors import DATABASE_DOWN
 from libs.observability import metrics
 from libs.queue.client import QueueUnavailable
 
@@ -30,7 +31,6 @@ from .usage import UsageIsExact
 log = structlog.get_logger(__name__)
 
 BATCH = 100
-_DATABASE_DOWN = (OperationalError, InterfaceError)
 _WORLD_DOWN = (VideoError, QueueUnavailable)
 INVARIANTS: tuple[Invariant, ...] = (
     WaitingVideoHasJob(),
@@ -78,7 +78,7 @@ def run_reconciler(world: World, *, interval_seconds: float, stop: Event) -> Non
         try:
             close_old_connections()
             _run_due(world, pace=pace)
-        except _DATABASE_DOWN as error:
+        except DATABASE_DOWN as error:
             log.warning("reconcile_round_failed", error=repr(error))
         except Exception:
             log.exception("reconcile_round_crashed")
@@ -123,7 +123,7 @@ def _look(world: World, invariant: Invariant) -> Look | None:
         return Look(findings=invariant.find(world, limit=BATCH), move_on=lambda: None)
     except _WORLD_DOWN as error:
         log.warning("find_failed", invariant=invariant.code, error=str(error))
-    except _DATABASE_DOWN:
+    except DATABASE_DOWN:
         raise
     except Exception:
         # Part of the process loop: an invariant that cannot look must not keep the others back.
@@ -143,7 +143,7 @@ def _repair(world: World, invariant: Invariant, finding: Finding) -> int:
     except _WORLD_DOWN as error:
         log.warning("repair_failed", **facts, detail=finding.detail, error=str(error))
         return 0
-    except _DATABASE_DOWN:
+    except DATABASE_DOWN:
         raise
     except Exception:
         # Part of the process loop: one row that nobody foresaw must not keep all later ones stuck.
