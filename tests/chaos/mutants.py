@@ -494,6 +494,12 @@ MUTANTS: tuple[Mutant, ...] = (
 )
 
 
+def edits_of(name: str) -> tuple[Edit, ...]:
+    """Return what sows the bug of this name."""
+    (mutant,) = [mutant for mutant in MUTANTS if mutant.name == name]
+    return mutant.edits
+
+
 def table() -> str:
     """Return the bugs as `docs/explanation/evidence.md` lists them."""
     rows = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.chaos.mutants import Edit
+from tests.chaos.mutants import Edit, edits_of
 
 _VIDEO = "apps/support/video"
 _WORKER = "apps/worker/video_worker"
@@ -44,36 +44,17 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
     ),
     OldBehaviour(
         failure="the send failed after UPLOADED, then 409 for ever",
-        edits=(
-            Edit(
-                file=f"{_VIDEO}/services/ingest.py",
-                old="or job.state != JobState.QUEUED or is_sent(job):",
-                new="or job.state != JobState.QUEUED or bool(job):",
-            ),
-        ),
+        edits=edits_of("409 on repeat: a second complete does not send what is unsent"),
         test=("integration/test_video_upload.py", "test_a_repeat_after_it_is_back_sends_and_is_200"),
     ),
     OldBehaviour(
         failure="the browser never called complete",
-        edits=(
-            Edit(
-                file=f"{_VIDEO}/recovery/uploads.py",
-                old="    if _object_has_arrived(upload, world=world) or _parts_have_arrived(upload, world=world):\n",
-                new="    if not upload.pk:\n",
-            ),
-        ),
+        edits=edits_of("nobody completes for a browser that was closed"),
         test=("integration/test_video_recovery.py", "test_an_upload_whose_browser_closed_is_completed"),
     ),
     OldBehaviour(
         failure="an early delete lost work on kill -9",
-        edits=(
-            Edit(
-                file=f"{_WORKER}/handle.py",
-                old="        started = time.monotonic()\n        try:\n            outcome = self._work",
-                new="        started = time.monotonic()\n        self._delete(received)\n"
-                "        try:\n            outcome = self._work",
-            ),
-        ),
+        edits=edits_of("early ack: the message is deleted before its outcome is committed"),
         test=("integration/test_worker_handle.py", "test_success_is_published_and_then_the_message_is_deleted"),
     ),
     OldBehaviour(
@@ -100,13 +81,7 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
     ),
     OldBehaviour(
         failure="two retry budgets, a healthy job in the dead-letter queue",
-        edits=(
-            Edit(
-                file=f"{_VIDEO}/services/transcode.py",
-                old="    exhausted = failures >= job.max_attempts\n",
-                new="    exhausted = job.attempt_count >= job.max_attempts\n",
-            ),
-        ),
+        edits=edits_of("two retry budgets: workers that are stopped use up the attempts of the file"),
         test=("integration/test_video_transcode.py", "test_handing_back_costs_nothing_of_the_budget"),
     ),
     OldBehaviour(
@@ -125,13 +100,7 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
     ),
     OldBehaviour(
         failure="a lease renewed by a thread while ffmpeg hung",
-        edits=(
-            Edit(
-                file=f"{_WORKER}/lease.py",
-                old="            if movement == seen_movement:\n                continue\n",
-                new="",
-            ),
-        ),
+        edits=edits_of("a thread renews the lease, whether the work moves or not"),
         test=("unit/test_worker_lease.py", "test_work_that_does_not_move_does_not_keep_its_lease"),
     ),
     OldBehaviour(
@@ -152,13 +121,7 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
     ),
     OldBehaviour(
         failure="a tenant's slots eaten by zombies",
-        edits=(
-            Edit(
-                file=f"{_VIDEO}/recovery/invariants.py",
-                old="state=JobState.RUNNING, lease_until__lt=now - LEASE_GRACE\n",
-                new="state=JobState.RUNNING, lease_until__isnull=True\n",
-            ),
-        ),
+        edits=edits_of("a dead worker keeps its job"),
         test=("integration/test_video_recovery.py", "test_the_job_of_a_silent_worker_is_due_at_once"),
     ),
     OldBehaviour(
@@ -174,13 +137,7 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
     ),
     OldBehaviour(
         failure="a cancel turned into a retry",
-        edits=(
-            Edit(
-                file=f"{_VIDEO}/domain/lifecycle.py",
-                old="JobTransition(ACTIVE_JOB_STATES, JobState.CANCELLED)",
-                new="JobTransition(ACTIVE_JOB_STATES, JobState.QUEUED)",
-            ),
-        ),
+        edits=edits_of("a cancel is turned into a retry"),
         test=(
             "integration/test_video_transcode.py",
             "test_cancelling_ends_the_job_and_the_budget_cannot_bring_it_back",
@@ -188,13 +145,7 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
     ),
     OldBehaviour(
         failure="a re-encode took a READY video down",
-        edits=(
-            Edit(
-                file=f"{_VIDEO}/domain/lifecycle.py",
-                old="    if published:\n        return VideoStatus.READY\n",
-                new="    if published and job in {None, JobState.SUCCEEDED}:\n        return VideoStatus.READY\n",
-            ),
-        ),
+        edits=edits_of("a re-encode takes a READY video down"),
         test=(
             "integration/test_video_transcode.py",
             "test_a_ready_video_stays_ready_through_the_whole_of_a_reencode",
@@ -202,26 +153,12 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
     ),
     OldBehaviour(
         failure="a prefix deleted without its slash",
-        edits=(
-            Edit(
-                file=f"{_VIDEO}/domain/keys.py",
-                old='return f"tenants/{tenant_id}/video/raw/{video_id}/"',
-                new='return f"tenants/{tenant_id}/video/raw/{video_id}"',
-            ),
-        ),
+        edits=edits_of("delete without a trailing slash: video 7 takes video 70 along"),
         test=("unit/test_video_keys.py", "test_deleting_video_12_does_not_reach_video_120"),
     ),
     OldBehaviour(
         failure="a delete acknowledged on an error, orphans",
-        edits=(
-            Edit(
-                file=f"{_VIDEO}/services/deletion.py",
-                old="    assert_no_transaction()\n    prefixes = [\n",
-                new="    assert_no_transaction()\n"
-                "    Video.objects.for_tenant(video.tenant_id).filter(pk=video.pk).update(purged_at=now)\n"
-                "    prefixes = [\n",
-            ),
-        ),
+        edits=edits_of("tombstone dropped before storage is empty"),
         test=(
             "integration/test_video_recovery.py",
             "test_storage_that_is_down_leaves_the_tombstone_for_the_next_round",
