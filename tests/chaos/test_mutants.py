@@ -19,7 +19,6 @@ TRIED = [mutant for mutant in MUTANTS if mutant.is_quick or os.environ.get("CHAO
 @pytest.fixture(scope="module")
 def databases(engines: Engines) -> Iterator[ScratchDatabases]:
     engines.postgres.start()
-    engines.s3.start()
     with scratch_databases(engines.database_url) as made:
         yield made
 
