@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.support.library import remove_seeded, seed_library
 from tests.support.stack import Stack
@@ -52,12 +52,11 @@ def order_on_server(stack: Stack, session: str = SHELF) -> list[int]:
 
 def order_on_page(page: Page) -> list[int]:
     """Return the rows as they stand on the screen; their order in the document says nothing."""
-    tops: dict[int, float] = {}
-    for item in page.get_by_test_id("order-line").get_by_test_id("video-item").all():
-        box = item.bounding_box()
-        assert box
-        tops[int(item.get_attribute("data-video-id") or 0)] = box["y"]
-    return sorted(tops, key=lambda video_id: tops[video_id])
+    tops: list[tuple[float, int]] = page.eval_on_selector_all(
+        "[data-testid=order-line] [data-testid=video-item]",
+        "rows => rows.map(row => [row.getBoundingClientRect().y, +row.dataset.videoId])",
+    )
+    return [video_id for _, video_id in sorted(tops)]
 
 
 def open_session(page: Page, session: str = SHELF) -> None:
@@ -65,18 +64,30 @@ def open_session(page: Page, session: str = SHELF) -> None:
     page.get_by_test_id("order-line").nth(5).wait_for()
 
 
+def handle(page: Page, video_id: int) -> Locator:
+    return page.locator(f"[data-video-id='{video_id}']").get_by_test_id("order-handle")
+
+
+def middle(place: Locator) -> tuple[float, float]:
+    box = place.bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page: Page, start: Locator, *, to: Locator, below_pixels: int = 4) -> None:
+    """Take a row by its handle, and let it go over, or `below_pixels` below, the middle of something."""
+    page.mouse.move(*middle(start))
+    page.mouse.down()
+    x, y = middle(to)
+    page.mouse.move(x, y + below_pixels, steps=12)
+    page.mouse.up()
+
+
 def test_a_session_is_put_in_order_with_the_mouse(page: Page, stack: Stack, seeded: list[int]) -> None:
     page.reload()
     open_session(page)
     assert order_on_page(page) == seeded
-    handles = page.get_by_test_id("order-handle")
-    start, end = handles.nth(0).bounding_box(), handles.nth(2).bounding_box()
-    assert start
-    assert end
-    page.mouse.move(start["x"] + 10, start["y"] + 10)
-    page.mouse.down()
-    page.mouse.move(end["x"] + 10, end["y"] + 14, steps=12)
-    page.mouse.up()
+    drag(page, handle(page, seeded[0]), to=handle(page, seeded[2]))
     expected = [seeded[1], seeded[2], seeded[0], *seeded[3:]]
     wait_until(lambda: order_on_server(stack) == expected, timeout_seconds=10, message="the server has the order")
     wait_until(lambda: order_on_page(page) == expected, timeout_seconds=10, message="the page shows the order")
@@ -99,6 +110,46 @@ def test_a_session_is_put_in_order_with_the_keyboard_and_told_to_a_screen_reader
     page.keyboard.press("Space")
     expected = [seeded[1], seeded[0], *seeded[2:]]
     wait_until(lambda: order_on_server(stack) == expected, timeout_seconds=10, message="the server has the order")
+
+
+def test_a_row_dropped_after_the_last_one_ends_its_session(page: Page, stack: Stack, seeded: list[int]) -> None:
+    page.reload()
+    open_session(page)
+    drag(page, handle(page, seeded[0]), to=handle(page, seeded[5]), below_pixels=60)
+    by_mouse = [*seeded[1:], seeded[0]]
+    wait_until(lambda: order_on_server(stack) == by_mouse, timeout_seconds=10, message="the first is the last")
+    wait_until(lambda: order_on_page(page) == by_mouse, timeout_seconds=10, message="the page shows the order")
+
+    handle(page, seeded[5]).focus()
+    page.keyboard.press("Space")
+    told = page.locator("[id^=DndLiveRegion]")
+    expect(told).to_contain_text("5번째")
+    page.keyboard.press("ArrowDown")
+    expect(told).to_contain_text("6번째 자리입니다")
+    page.keyboard.press("Space")
+    by_keyboard = [*seeded[1:5], seeded[0], seeded[5]]
+    wait_until(lambda: order_on_server(stack) == by_keyboard, timeout_seconds=10, message="another one is the last")
+
+
+def test_a_row_is_dragged_further_than_the_page_has_loaded(page: Page, stack: Stack, crowd: list[int]) -> None:
+    """To a teacher with a session of thousands: what was picked up pages ago still arrives."""
+    page.goto(f"{stack.base_url}/?session=많은 차시")
+    page.mouse.move(*middle(handle(page, crowd[0])))
+    page.mouse.down()
+    page.mouse.move(640, 400, steps=4)
+
+    def is_pages_away() -> bool:
+        page.mouse.wheel(0, 3000)
+        shown = order_on_page(page)
+        return bool(shown) and shown[0] > crowd[180]
+
+    wait_until(is_pages_away, timeout_seconds=30, message="pages further down")
+    page.mouse.move(640, 420, steps=4)
+    page.mouse.up()
+    wait_until(lambda: crowd[0] in order_on_page(page), timeout_seconds=10, message="it stands where it was let go")
+    wait_until(
+        lambda: order_on_server(stack, "많은 차시")[0] == crowd[1], timeout_seconds=10, message="and not where it was"
+    )
 
 
 def test_a_video_is_dragged_to_another_session(page: Page, stack: Stack, seeded: list[int], elsewhere: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.browser import sign_in
 from tests.browser.uploading import VIDEOS, upload
@@ -24,6 +24,12 @@ ADD_VIEWER = """async () => {
     const headers = {"Content-Type": "application/json", "X-CSRFToken": token};
     return (await fetch("/api/v1/tenant/members/", {method: "POST", headers, body})).status;
 }"""
+
+CAPTION_TRACK = '#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="words",NAME="한국어",LANGUAGE="ko",URI="words.m3u8"'
+CAPTION_PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:30\n#EXTINF:30,\nwords.vtt\n#EXT-X-ENDLIST\n"
+CAPTIONS_ON_SCREEN = """() => [...document.querySelector("video").textTracks]
+    .filter((track) => track.mode === "showing")
+    .flatMap((track) => [...track.activeCues].map((cue) => cue.text))"""
 
 
 @pytest.fixture
@@ -100,16 +106,49 @@ def test_the_seek_bar_shows_what_is_there_and_qualities_can_be_chosen(page: Page
     wait_until(lambda: seen(page, "videoHeight") < 360, timeout_seconds=20, message="the lowest quality")
 
 
+def test_captions_of_a_stream_can_be_shown_and_hidden(page: Page, stack: Stack, lecture: int) -> None:
+    """To whoever packages captions beside our renditions: the player offers every track of a stream by its name."""
+
+    def answer_master(route: Route) -> None:
+        master = route.fetch()
+        text = master.text().replace("#EXT-X-STREAM-INF:", '#EXT-X-STREAM-INF:SUBTITLES="words",')
+        route.fulfill(response=master, body=text.replace("#EXTM3U\n", f"#EXTM3U\n{CAPTION_TRACK}\n"))
+
+    page.route("**/master.m3u8", answer_master)
+    page.route("**/words.m3u8", lambda route: route.fulfill(body=CAPTION_PLAYLIST))
+    page.route("**/words.vtt", lambda route: route.fulfill(body="WEBVTT\n\n00:00.000 --> 00:30.000\n함수의 뜻\n"))
+
+    def words_on_screen() -> list[str]:
+        words: list[str] = page.evaluate(CAPTIONS_ON_SCREEN)
+        return words
+
+    page.goto(f"{stack.base_url}/videos/{lecture}")
+    start(page)
+    assert words_on_screen() == []
+    page.get_by_test_id("captions-menu").click()
+    assert page.get_by_role("menuitemradio").all_inner_texts() == ["끄기", "한국어"]
+    page.get_by_role("menuitemradio", name="한국어").click()
+    wait_until(lambda: words_on_screen() == ["함수의 뜻"], timeout_seconds=20, message="the words are shown")
+    page.get_by_test_id("captions-menu").click()
+    expect(page.get_by_role("menuitemradio", name="한국어")).to_be_checked()
+    page.get_by_role("menuitemradio", name="끄기").click()
+    wait_until(lambda: words_on_screen() == [], timeout_seconds=5, message="they are hidden")
+
+
 def test_a_teacher_sets_the_rules_at_the_video(page: Page, stack: Stack, lecture: int) -> None:
     page.goto(f"{stack.base_url}/videos/{lecture}")
     page.get_by_test_id("edit-video").click()
     page.get_by_test_id("policy-no-skip").check(force=True)
     page.get_by_test_id("policy-max-speed").select_option("1.5")
+    page.get_by_test_id("edit-title").fill("1강 함수")
     page.get_by_test_id("edit-save").click()
+    expect(page.get_by_text("저장했습니다", exact=True)).to_be_visible()
+    expect(page.get_by_test_id("video-title")).to_have_text("1강 함수")
     expect(page.get_by_text("건너뛰기 막기 · 최대 1.5배속")).to_be_visible()
     found = stack.http.get(f"{VIDEOS}{lecture}/").json()["policy"]
     assert found == {"allow_skip": False, "max_speed": 1.5, "watermark": False}
-    stack.http.patch(f"{VIDEOS}{lecture}/", json={"policy": FREE}).raise_for_status()
+    before = {"policy": FREE, "title": "1강 함수의 뜻"}
+    stack.http.patch(f"{VIDEOS}{lecture}/", json=before).raise_for_status()
 
 
 def test_what_is_encoded_can_be_watched_while_the_rest_is_not(page: Page, stack: Stack, tmp_path: Path) -> None:

@@ -50,3 +50,4 @@ def test_an_owner_makes_a_webhook_tries_it_and_reads_what_came_back(
     page.get_by_test_id("webhook-remove").click()
     page.get_by_test_id("webhook-remove-confirm").click()
     expect(item).to_have_count(0)
+    expect(page.get_by_text("웹훅을 삭제했습니다", exact=True)).to_be_visible()

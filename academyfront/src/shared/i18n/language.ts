@@ -1,6 +1,6 @@
 /** The language of this browser: Korean until someone chooses English. */
 
-export const LANGUAGES = ["ko", "en"] as const;
+const LANGUAGES = ["ko", "en"] as const;
 export type Language = (typeof LANGUAGES)[number];
 
 const STORAGE_KEY = "academy.language";

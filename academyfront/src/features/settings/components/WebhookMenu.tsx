@@ -78,9 +78,8 @@ export function WebhookMenu({ webhook, onIssued, onEdit }: WebhookMenuProps) {
         testId="webhook-remove"
         isPending={remove.isPending}
         onClose={close}
-        onConfirm={() =>
-          remove.mutate(webhook.id, { onSuccess: () => toastDone(t("webhooks.removed")), onError })
-        }
+        // A promise, because this menu is gone with its webhook before all answers are there.
+        onConfirm={() => void remove.mutateAsync(webhook.id).then(() => toastDone(t("webhooks.removed")), onError)}
       />
       {asked === "replay" && <WebhookReplayDialog webhook={webhook} onClose={close} />}
     </>

@@ -85,7 +85,7 @@ function withSteadyThumbnail(video: Video): Video {
 }
 
 /** Nothing will change by itself any more. */
-export function isFinalStatus(status: VideoStatus): boolean {
+function isFinalStatus(status: VideoStatus): boolean {
   return status === "READY" || status === "FAILED" || status === "EXPIRED";
 }
 

@@ -46,8 +46,7 @@ export default function SessionOrder({ filter, selection, empty }: SessionOrderP
     useSensor(TouchSensor, { activationConstraint: { delay: 150, tolerance: 8 } }),
     useSensor(KeyboardSensor, { coordinateGetter: sortableKeyboardCoordinates }),
   );
-  const sendTo = (session: string, id: number) => {
-    const title = view.loaded.find((video) => video.id === id)?.title ?? "";
+  const sendTo = (session: string, { id, title }: Video) => {
     view.showInstead(view.loaded.filter((video) => video.id !== id));
     move.mutate(
       { id, session, before: null },
@@ -58,23 +57,25 @@ export default function SessionOrder({ filter, selection, empty }: SessionOrderP
       },
     );
   };
-  const drop = ({ active, over }: DragEndEvent) => {
+  const drop = ({ over, delta }: DragEndEvent) => {
     setHeld(null);
-    const target = over === null ? null : sessionOfTarget(over.id);
+    if (held === null || over === null) return;
+    const target = sessionOfTarget(over.id);
     if (target !== null) {
-      sendTo(target, Number(active.id));
+      sendTo(target, held);
       return;
     }
     const ids = view.loaded.map(({ id }) => id);
-    const [from, to] = [ids.indexOf(Number(active.id)), ids.indexOf(Number(over?.id))];
-    const moved = view.loaded[from];
-    if (moved === undefined || to === -1 || from === to) return;
-    const { rows, before } = arrange(view.loaded, from, to);
+    const [known, to] = [ids.indexOf(held.id), ids.indexOf(Number(over.id))];
+    // Of a long session only the pages in view are loaded: what was picked up pages ago comes from above or below them.
+    const from = known === -1 && delta.y < 0 ? ids.length : known;
+    if (to === -1 || from === to) return;
+    const { rows, before } = arrange(view.loaded, view.loaded[known] ?? held, from, to);
     view.showInstead(rows);
     // After the last loaded row comes one that is not loaded, and not the end of the session.
     const follower = before === null ? view.readAfterLoaded() : Promise.resolve(before);
     follower
-      .then((next) => move.mutateAsync({ id: moved.id, session: filter.session, before: next?.id ?? null }))
+      .then((next) => move.mutateAsync({ id: held.id, session: filter.session, before: next?.id ?? null }))
       .catch(toastProblem);
   };
   return (

@@ -75,6 +75,7 @@ function EditForm({ video, onDone }: { video: Video; onDone: () => void }) {
           maxLength={TITLE_MAX_LENGTH}
           error={isEmpty ? t("video.titleRequired") : undefined}
           onChange={(event) => setTitle(event.currentTarget.value)}
+          data-testid="edit-title"
         />
         <div>
           <Text fw={600} size="sm">

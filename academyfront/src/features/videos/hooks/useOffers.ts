@@ -91,9 +91,10 @@ export async function continueOffer(leftover: Leftover, chosen: ChosenFile | nul
   const file = chosen?.file ?? (handle === null ? null : await readAgain(handle));
   if (file === null) return "needs_file";
   if (!(await isFileOf(video, kept, file))) return "different_file";
-  const { title, session } = video;
+  // Should it have to begin anew, it is the same video again.
+  const { title, session, policy } = video;
   const resume = { videoId: video.id, sent: false, storedBytes };
-  uploadQueue.add([{ file, handle, title, session, resume, isStranger: kept === null }]);
+  uploadQueue.add([{ file, handle, title, session, policy, resume, isStranger: kept === null }]);
   return "started";
 }
 

@@ -51,7 +51,7 @@ function VideoContent({ id }: { id: number }) {
             {t("video.reencoding")}
           </Alert>
         )}
-        <VideoHeading key={video.title} video={video} />
+        <VideoHeading video={video} />
         <div className={classes.status} aria-live="polite">
           <StatusBadge status={video.status} />
           <Text size="sm" c="var(--text-soft)">

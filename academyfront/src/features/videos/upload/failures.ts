@@ -32,7 +32,7 @@ export function isSafeButNotQueued(error: unknown): boolean {
   return isHttpProblem(error, "VIDEO_UPLOAD_ENQUEUE_FAILED");
 }
 
-export function isRefusedSignature(error: unknown): boolean {
+function isRefusedSignature(error: unknown): boolean {
   return error instanceof StorageProblem && (error.status === 401 || error.status === 403);
 }
 

@@ -7,7 +7,7 @@ export interface LaneControl {
   arrived: number;
 }
 
-export const MAX_LANES = 4;
+const MAX_LANES = 4;
 /** One setback is a passing tunnel; the second in a row says that the line cannot carry so much. */
 const SETBACKS_TO_NARROW = 2;
 const ARRIVALS_A_LANE = 2;

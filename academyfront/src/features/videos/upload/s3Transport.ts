@@ -62,6 +62,6 @@ function isSuccess(status: number): boolean {
 }
 
 /** Signed as well, but scripts may not set them: the browser sends the true values by itself. */
-export function isSetByBrowser(name: string): boolean {
+function isSetByBrowser(name: string): boolean {
   return ["content-length", "host"].includes(name.toLowerCase());
 }
