@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from django.db import connection, connections
@@ -15,12 +16,13 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from apps.core.models import AuditEntry
 from apps.support.video.selectors.events import last_position
 from apps.support.webhooks.domain.schedule import GIVE_UP_AFTER, LONGEST_DELAY_SECONDS, next_attempt_at
-from apps.support.webhooks.process import WebhookLoop
+from apps.support.webhooks.process import SENDERS, WebhookLoop
 from apps.support.webhooks.services import endpoints
 from apps.support.webhooks.services.delivering import (
     ATTEMPTS_REMEMBERED,
     LEASE,
     SENDERS_PER_ENDPOINT,
+    SENDERS_PER_TENANT,
     deliver,
     reserve_due,
 )
@@ -227,6 +229,72 @@ class TestOrder:
         hooks.run()
         assert len(receiver.received) == 3
 
+    def test_a_failure_beside_it_does_not_shorten_the_time_that_a_receiver_asked_for(
+        self, pipeline: Pipeline, hooks: Hooks, receiver: Receiver
+    ) -> None:
+        hooks.add(receiver.url)
+        for _ in range(2):
+            pipeline.pending()
+        take_events(clock=pipeline.clock)
+        asked, broken = reserve_due(clock=pipeline.clock, limit=10)
+        receiver.answer = always(503, headers={"Retry-After": "3600"})
+        hooks.deliver(asked)
+        receiver.answer = lambda _: Reply(raw=iter([TLS_ALERT]))
+        hooks.deliver(broken)
+        assert hooks.endpoint().paused_until == pipeline.clock.now() + timedelta(hours=1)
+
+    def test_an_academy_of_slow_receivers_leaves_senders_to_the_others(
+        self, pipeline: Pipeline, hooks: Hooks, receiver: Receiver
+    ) -> None:
+        slow = [hooks.add(receiver.url).endpoint.pk for _ in range(3)]
+        for _ in range(SENDERS):
+            pipeline.pending()
+        other = Pipeline(code="other", clock=pipeline.clock)
+        Hooks(other).add(receiver.url)
+        hooks.wait(seconds=1)
+        other.pending()
+        take_events(clock=pipeline.clock)
+        endpoints.send_test(tenant=pipeline.tenant, endpoint_id=slow[2], clock=pipeline.clock)
+        reserved = reserve_due(clock=pipeline.clock, limit=SENDERS)
+        tenants = [delivery.tenant_id for delivery in reserved]
+        assert sorted(tenants) == sorted([*[pipeline.tenant.pk] * SENDERS_PER_TENANT, other.tenant.pk])
+        # Somebody waits for a test, however much else is older.
+        assert [delivery.event_type for delivery in reserved].count("webhook_test") == 1
+        assert reserve_due(clock=pipeline.clock, limit=SENDERS) == []
+        for delivery in reserved:
+            hooks.deliver(delivery)
+        assert len(reserve_due(clock=pipeline.clock, limit=SENDERS)) == SENDERS_PER_TENANT
+
+
+class TestAnotherAddress:
+    def test_it_gets_what_waits_at_once(self, pipeline: Pipeline, hooks: Hooks, receiver: Receiver) -> None:
+        """To the owner who has mended the address: the pauses of the old one are not theirs."""
+        with Receiver() as gone:
+            endpoint_id = hooks.add(gone.url).endpoint.pk
+        videos = [pipeline.pending() for _ in range(3)]
+        hooks.run()
+        change(pipeline, endpoint_id, url=gone.url)
+        assert hooks.step() == 0
+        change(pipeline, endpoint_id, url=receiver.url)
+        assert {row.first_attempt_at for row in hooks.rows()} == {None}
+        hooks.run()
+        assert {received.document["data"]["video"] for received in receiver.received} == {video.pk for video in videos}
+
+    def test_what_the_old_one_still_answers_is_not_held_against_it(
+        self, pipeline: Pipeline, hooks: Hooks, receiver: Receiver
+    ) -> None:
+        with Receiver() as old:
+            old.answer = always(410)
+            endpoint_id = hooks.add(old.url).endpoint.pk
+            pipeline.pending()
+            take_events(clock=pipeline.clock)
+            (in_flight,) = reserve_due(clock=pipeline.clock, limit=10)
+            change(pipeline, endpoint_id, url=receiver.url)
+            hooks.deliver(in_flight)
+        assert hooks.endpoint().disabled_at is None
+        hooks.run()
+        assert [received.message_id for received in receiver.received] == [in_flight.message_id]
+
 
 class TestGivingUp:
     def test_after_a_day_of_failures_the_endpoint_is_off_for_a_reason_and_nothing_is_lost(
@@ -398,12 +466,12 @@ def names_of(receiver: Receiver, video_id: int) -> list[str]:
     ]
 
 
-def change(pipeline: Pipeline, endpoint_id: int, **changes: bool) -> None:
+def change(pipeline: Pipeline, endpoint_id: int, **changes: Any) -> None:
     endpoints.change_endpoint(
         tenant=pipeline.tenant,
         endpoint_id=endpoint_id,
         actor="user:1",
         urls=LOOPBACK_CLIENT,
         clock=pipeline.clock,
-        is_enabled=changes["is_enabled"],
+        **changes,
     )

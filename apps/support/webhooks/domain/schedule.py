@@ -25,7 +25,8 @@ def next_attempt_at(
 
     Args:
         attempt_count: Attempts so far, at least 1.
-        retry_after_seconds: The receiver's own wish. It is never asked earlier.
+        retry_after_seconds: The receiver's own wish; `libs.outbound` reads one in seconds, up to an hour. It is never
+            asked earlier.
         jitter: Source of randomness; tests hand in a seeded one.
     """
     give_up_at = first_attempt_at + GIVE_UP_AFTER

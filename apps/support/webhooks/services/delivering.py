@@ -34,23 +34,30 @@ ACTOR = "relay"
 LEASE = timedelta(seconds=60)
 # A receiver that lets us wait for its time-outs holds so many senders, not all of them.
 SENDERS_PER_ENDPOINT = 2
+# Nor do all the endpoints of one academy, however many of them are slow.
+SENDERS_PER_TENANT = 3
 ATTEMPTS_REMEMBERED = 20
 GONE = 410
 
 _RESERVE = """
     WITH opened AS (
-        SELECT endpoint.id,
+        SELECT endpoint.id, tenant_id,
             disabled_at IS NULL AND (paused_until IS NULL OR paused_until <= %(now)s) AS takes_events,
-            %(share)s - (SELECT count(*) FROM webhook_delivery busy WHERE busy.endpoint_id = endpoint.id
-                         AND busy.state = 'pending' AND busy.leased_until > %(now)s) AS room
+            %(endpoint_share)s - busy.senders AS room,
+            %(tenant_share)s - sum(busy.senders) OVER (PARTITION BY tenant_id) AS tenant_room
         FROM webhook_endpoint endpoint JOIN core_tenant tenant ON tenant.id = endpoint.tenant_id
+        CROSS JOIN LATERAL (SELECT count(*) AS senders FROM webhook_delivery WHERE endpoint_id = endpoint.id
+                            AND state = 'pending' AND leased_until > %(now)s) busy
         WHERE tenant.is_active
     ), candidate AS (
-        SELECT due.id FROM opened CROSS JOIN LATERAL (
-            (SELECT id FROM webhook_delivery
+        -- Tests first: a person waits for them.
+        SELECT due.id, tenant_room,
+            row_number() OVER (PARTITION BY tenant_id ORDER BY is_test DESC, due_at, due.id) AS place
+        FROM opened CROSS JOIN LATERAL (
+            (SELECT id, due_at, TRUE AS is_test FROM webhook_delivery
              WHERE endpoint_id = opened.id AND state = 'pending' AND video_id IS NULL AND due_at <= %(now)s)
             UNION ALL
-            (SELECT id FROM (
+            (SELECT id, due_at, FALSE FROM (
                 -- In the order of the index: what stands behind a video's first row costs little, however much it is.
                 SELECT DISTINCT ON (video_id) id, due_at FROM webhook_delivery
                 WHERE endpoint_id = opened.id AND state = 'pending' AND video_id IS NOT NULL AND opened.takes_events
@@ -60,7 +67,8 @@ _RESERVE = """
     ), chosen AS (
         -- Who was faster has moved `due_at` on: the row is looked at again once its lock is ours.
         SELECT id FROM webhook_delivery
-        WHERE id = ANY (ARRAY(SELECT id FROM candidate)) AND state = 'pending' AND due_at <= %(now)s
+        WHERE id = ANY (ARRAY(SELECT id FROM candidate WHERE place <= tenant_room))
+            AND state = 'pending' AND due_at <= %(now)s
         ORDER BY due_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
     )
     UPDATE webhook_delivery SET due_at = %(until)s, leased_until = %(until)s,
@@ -115,7 +123,8 @@ def reserve_due(*, clock: Clock, limit: int) -> list[WebhookDelivery]:
     facts: dict[str, datetime | int] = {
         "now": now,
         "until": now + LEASE,
-        "share": SENDERS_PER_ENDPOINT,
+        "endpoint_share": SENDERS_PER_ENDPOINT,
+        "tenant_share": SENDERS_PER_TENANT,
         "limit": limit,
     }
     with connection.cursor() as cursor:
@@ -213,6 +222,9 @@ def _postpone(
         endpoint = locked_endpoint(tenant=delivery.tenant_id, endpoint_id=delivery.endpoint_id)
     except CoreNotFound:
         return False
+    if endpoint.url != delivery.endpoint.url:
+        # It was the address of before that did not take it.
+        return _mark(delivery, **{**fields, "due_at": now, "first_attempt_at": None})
     if not _mark(delivery, **fields):
         return False
     reason = _reason_to_stop(outcome, gives_up=gives_up)
@@ -220,7 +232,9 @@ def _postpone(
         switch_off(endpoint, reason=reason, actor=ACTOR, now=now)
     elif outcome.status is None or outcome.retry_after_seconds:
         longest = max(LONGEST_PAUSE, timedelta(seconds=outcome.retry_after_seconds or 0))
-        endpoint.paused_until = min(fields["due_at"], now + longest)
+        until = min(fields["due_at"], now + longest)
+        # Another message may have been told to wait for longer.
+        endpoint.paused_until = max(endpoint.paused_until or until, until)
         endpoint.save(update_fields=["paused_until"])
     return True
 

@@ -85,7 +85,8 @@ def change_endpoint(
     """
     Change what is given, and leave the rest.
 
-    An endpoint that is switched on again goes on where it stopped, and has another day for each event.
+    An endpoint that is switched on again goes on where it stopped. Then, and at another address, what waits is due at
+    once and has another day for each event.
 
     Args:
         event_types: Of the events that are taken from now on.
@@ -98,8 +99,9 @@ def change_endpoint(
         _require_usable(url, urls)
     with transaction.atomic():
         endpoint = locked_endpoint(tenant=tenant, endpoint_id=endpoint_id)
-        if url is not None:
+        if url is not None and url != endpoint.url:
             endpoint.url = url
+            _start_afresh(endpoint, now=clock.now())
         if event_types is not None:
             endpoint.event_types = sorted(set(event_types))
         endpoint.save(update_fields=["url", "event_types"])
@@ -211,14 +213,21 @@ def switch_off(endpoint: WebhookEndpoint, *, reason: DisabledReason, actor: str,
 
 
 def _switch_on(endpoint: WebhookEndpoint, *, actor: str, now: datetime) -> None:
-    endpoint.disabled_at, endpoint.disabled_reason, endpoint.paused_until = None, "", None
-    endpoint.save(update_fields=["disabled_at", "disabled_reason", "paused_until"])
+    endpoint.disabled_at, endpoint.disabled_reason = None, ""
+    endpoint.save(update_fields=["disabled_at", "disabled_reason"])
+    _start_afresh(endpoint, now=now)
+    _audit(endpoint, actor=actor, name="webhook_enabled")
+
+
+def _start_afresh(endpoint: WebhookEndpoint, *, now: datetime) -> None:
+    """Forget how the sends so far went: they say nothing about the next one."""
+    endpoint.paused_until = None
+    endpoint.save(update_fields=["paused_until"])
     waiting = WebhookDelivery.objects.for_tenant(endpoint.tenant_id).filter(
         endpoint=endpoint, state=DeliveryState.PENDING
     )
     # What is being sent right now keeps its reservation.
     waiting.exclude(leased_until__gt=now).update(due_at=now, first_attempt_at=None)
-    _audit(endpoint, actor=actor, name="webhook_enabled")
     _wake_senders()
 
 
