@@ -12,7 +12,6 @@ from apps.support.video.views.event_views import LARGEST_POSITION, FeedEventSeri
 from libs.outbound.target import LONGEST_URL
 
 from .models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
-from .services.endpoints import IssuedSecret
 
 DELIVERIES_SHOWN = 50
 
@@ -20,11 +19,6 @@ DELIVERIES_SHOWN = 50
 def event_facts(event: VideoEvent) -> Mapping[str, Any]:
     """Return an event as `events/` shows it."""
     return FeedEventSerializer(event).data
-
-
-def issued_json(issued: IssuedSecret) -> dict[str, Any]:
-    """Return an endpoint with its fresh secret."""
-    return {**WebhookSerializer(issued.endpoint).data, "secret": issued.secret}
 
 
 class EventTypesField(serializers.ListField):
@@ -47,7 +41,7 @@ class WebhookSerializer(serializers.Serializer[Any]):
         "`secret_lost`: the installation's key has changed, rotate the secret. Null while it is on."
     )
     waiting = serializers.IntegerField(
-        default=0, help_text="Events that wait to be sent, at most a thousand; the rest waits in the feed."
+        help_text="Events that wait to be sent, at most a thousand; the rest waits in the feed."
     )
     cursor = serializers.IntegerField(help_text="Position of the feed up to which events were looked at.")
     previous_secret_until = serializers.DateTimeField(
@@ -80,7 +74,9 @@ class AddWebhookSerializer(serializers.Serializer[Any]):
 class ChangeWebhookSerializer(serializers.Serializer[Any]):
     """What to change; what is left out stays."""
 
-    url = serializers.CharField(max_length=LONGEST_URL, required=False)
+    url = serializers.CharField(
+        max_length=LONGEST_URL, required=False, help_text="Another one is sent what waits at once."
+    )
     event_types = EventTypesField(required=False, help_text="Of events from now on.")
     is_enabled = serializers.BooleanField(
         required=False, help_text="Switched on again it goes on where it stopped, and each event has another day."

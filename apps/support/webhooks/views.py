@@ -31,9 +31,16 @@ from .serializers import (
     ReplaySerializer,
     WebhookDeliverySerializer,
     WebhookSerializer,
-    issued_json,
 )
-from .services.endpoints import add_endpoint, change_endpoint, remove_endpoint, replay, rotate_secret, send_test
+from .services.endpoints import (
+    IssuedSecret,
+    add_endpoint,
+    change_endpoint,
+    remove_endpoint,
+    replay,
+    rotate_secret,
+    send_test,
+)
 
 TAGS = ["webhooks"]
 
@@ -63,7 +70,7 @@ class WebhooksView(OwnerView):
             clock=shared_clock(),
             **validated(AddWebhookSerializer(data=request.data)),
         )
-        return Response(issued_json(issued), status=status.HTTP_201_CREATED)
+        return _issued(request, issued, status_code=status.HTTP_201_CREATED)
 
 
 class WebhookView(OwnerView):
@@ -111,15 +118,14 @@ class WebhookRotateView(OwnerView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Make a new secret. For a day messages are signed by both; rotating again ends the older one at once."""
-        tenant = current_tenant(request)
         issued = rotate_secret(
-            tenant=tenant,
+            tenant=current_tenant(request),
             endpoint_id=pk,
             actor=current_actor(request),
             key=wiring.secret_key(),
             clock=shared_clock(),
         )
-        return Response({**WebhookSerializer(endpoint_of(tenant, pk)).data, "secret": issued.secret})
+        return _issued(request, issued)
 
 
 class WebhookTestView(OwnerView):
@@ -162,6 +168,11 @@ class WebhookDeliveriesView(OwnerView):
         page = shown[:DELIVERIES_SHOWN]
         next_before = page[-1].pk if len(shown) > len(page) else None
         return Response(DeliveriesPageSerializer({"results": page, "next_before": next_before}).data)
+
+
+def _issued(request: Request, issued: IssuedSecret, *, status_code: int = status.HTTP_200_OK) -> Response:
+    endpoint = endpoint_of(current_tenant(request), issued.endpoint.pk)
+    return Response({**WebhookSerializer(endpoint).data, "secret": issued.secret}, status=status_code)
 
 
 def _shown(request: Request, pk: int) -> Response:

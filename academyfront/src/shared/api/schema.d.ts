@@ -1217,7 +1217,7 @@ export interface components {
          *       "is_enabled": true,
          *       "disabled_at": "2026-03-02T12:00:00Z",
          *       "disabled_reason": "owner",
-         *       "waiting": 0,
+         *       "waiting": 1,
          *       "cursor": 1,
          *       "previous_secret_until": "2026-03-02T12:00:00Z",
          *       "secret": "whsec_<44 characters>"
@@ -1236,10 +1236,7 @@ export interface components {
             disabled_at: string | null;
             /** @description `owner`: a person; `gone`: it answered 410; `exhausted`: it did not take an event for a day; `secret_lost`: the installation's key has changed, rotate the secret. Null while it is on. */
             readonly disabled_reason: components["schemas"]["WebhookDisabledReasonEnum"] | components["schemas"]["NullEnum"];
-            /**
-             * @description Events that wait to be sent, at most a thousand; the rest waits in the feed.
-             * @default 0
-             */
+            /** @description Events that wait to be sent, at most a thousand; the rest waits in the feed. */
             waiting: number;
             /** @description Position of the feed up to which events were looked at. */
             cursor: number;
@@ -1646,6 +1643,7 @@ export interface components {
          *     }
          */
         PatchedChangeWebhookRequest: {
+            /** @description Another one is sent what waits at once. */
             url?: string;
             /** @description Of events from now on. */
             event_types?: components["schemas"]["EventTypesEnum"][];
@@ -2347,7 +2345,7 @@ export interface components {
          *       "is_enabled": true,
          *       "disabled_at": "2026-03-02T12:00:00Z",
          *       "disabled_reason": "owner",
-         *       "waiting": 0,
+         *       "waiting": 1,
          *       "cursor": 1,
          *       "previous_secret_until": "2026-03-02T12:00:00Z"
          *     }
@@ -2365,10 +2363,7 @@ export interface components {
             disabled_at: string | null;
             /** @description `owner`: a person; `gone`: it answered 410; `exhausted`: it did not take an event for a day; `secret_lost`: the installation's key has changed, rotate the secret. Null while it is on. */
             readonly disabled_reason: components["schemas"]["WebhookDisabledReasonEnum"] | components["schemas"]["NullEnum"];
-            /**
-             * @description Events that wait to be sent, at most a thousand; the rest waits in the feed.
-             * @default 0
-             */
+            /** @description Events that wait to be sent, at most a thousand; the rest waits in the feed. */
             waiting: number;
             /** @description Position of the feed up to which events were looked at. */
             cursor: number;
