@@ -1,56 +1,38 @@
 """`manage.py webhooks ...`: the operator's view of every tenant's webhooks."""
 
-import sys
-from argparse import ArgumentParser, Namespace
-from typing import Any
+from argparse import Namespace
 
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError
+from django.core.management.base import CommandParser
 
-from apps.core.errors import CoreNotFound
-from apps.support.video.management.cli.output import Answer, ExitCode, print_answer
+from apps.support.video.management.cli.calls import CallsCommand, add_apply, add_call, add_calls
+from apps.support.video.management.cli.output import Answer, ExitCode, UsageError
 from apps.support.video.wiring import shared_clock
 
 from ... import wiring
-from ...models import WebhookEndpoint
+from ...models import DisabledReason, WebhookEndpoint
 from ...selectors import all_endpoints, deliveries_of
 from ...services.endpoints import change_endpoint, replay
 
 ACTOR = "operator"
 
 
-class Command(BaseCommand):
+class Command(CallsCommand):
+    name = "webhooks"
     help = "Look at webhooks and settle them. Writes need --apply. Exit: as manage.py video."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the calls."""
-        calls = parser.add_subparsers(dest="call", required=True, metavar="CALL", parser_class=ArgumentParser)
-        _call(calls, "list", webhooks_list)
-        deliveries = _call(calls, "deliveries", webhooks_deliveries)
+        calls = add_calls(parser)
+        add_call(calls, "list", webhooks_list)
+        deliveries = add_call(calls, "deliveries", webhooks_deliveries)
         deliveries.add_argument("webhook_id", type=int, metavar="ID")
         deliveries.add_argument("--limit", type=int, default=100)
         for name, run in (("enable", webhooks_switch), ("disable", webhooks_switch), ("replay", webhooks_replay)):
-            call = _call(calls, name, run)
+            call = add_call(calls, name, run)
             call.add_argument("webhook_id", type=int, metavar="ID")
-            call.add_argument("--apply", action="store_true", help="do it; without this nothing is changed")
+            add_apply(call)
             if name == "replay":
                 call.add_argument("--after", type=int, required=True, help="position of the last event not to be sent")
-
-    def handle(self, **options: Any) -> None:
-        """Run the call, print its answer, and exit with its code."""
-        given = Namespace(**options)
-        try:
-            answer: Answer = given.run(given)
-        except CoreNotFound:
-            self._end(ExitCode.USAGE, "there is no such webhook")
-        except DatabaseError as error:
-            self._end(ExitCode.DEPENDENCY_DOWN, str(error))
-        print_answer(answer, as_json=given.json)
-        sys.exit(answer.exit_code)
-
-    def _end(self, code: ExitCode, problem: str) -> None:
-        self.stderr.write(f"webhooks: {problem}")
-        sys.exit(code)
 
 
 def webhooks_list(_options: Namespace) -> Answer:
@@ -69,7 +51,7 @@ def webhooks_list(_options: Namespace) -> Answer:
         }
         for endpoint in endpoints
     ]
-    given_up = any(endpoint.disabled_reason not in ("", "owner") for endpoint in endpoints)
+    given_up = any(endpoint.disabled_reason not in ("", DisabledReason.OWNER) for endpoint in endpoints)
     return Answer(
         rows=rows,
         exit_code=ExitCode.FINDINGS if given_up else ExitCode.HEALTHY,
@@ -136,12 +118,5 @@ def _settled(options: Namespace) -> Answer:
 def _endpoint(options: Namespace) -> WebhookEndpoint:
     endpoint = all_endpoints().filter(pk=options.webhook_id).first()
     if endpoint is None:
-        raise CoreNotFound
+        raise UsageError(f"there is no webhook {options.webhook_id}")
     return endpoint
-
-
-def _call(calls: Any, name: str, run: Any) -> ArgumentParser:
-    call: ArgumentParser = calls.add_parser(name, help=(run.__doc__ or "").splitlines()[0])
-    call.add_argument("--json", action="store_true", help="one JSON document: {rows, exit_code}")
-    call.set_defaults(run=run)
-    return call
