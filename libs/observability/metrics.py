@@ -11,6 +11,8 @@ from prometheus_client import Counter, Histogram, start_http_server
 _REQUEST_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 # From a clip that is repackaged to twelve hours of lecture.
 _JOB_BUCKETS = (1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 43200)
+# From a send right behind its commit to a queue that was away, or a line that took the evening.
+_WAIT_BUCKETS = (*_REQUEST_BUCKETS, 60, 300, 1800, 7200)
 
 EVENTS = Counter("academy_video_events", "Events recorded and committed by this process.", ["event"])
 FAILURES = Counter("academy_video_failures", "Uploads refused and attempts that failed, by cause.", ["cause"])
@@ -32,10 +34,10 @@ VERIFICATION_SECONDS = Histogram(
     "academy_video_verification_seconds", "How long `complete` looked at a file.", ["result"], buckets=_REQUEST_BUCKETS
 )
 ENQUEUE_SECONDS = Histogram(
-    "academy_video_enqueue_seconds", "From the time a message was due to the queue's taking it.", buckets=_JOB_BUCKETS
+    "academy_video_enqueue_seconds", "From the time a message was due to the queue's taking it.", buckets=_WAIT_BUCKETS
 )
 QUEUE_WAIT_SECONDS = Histogram(
-    "academy_video_queue_wait_seconds", "From a job's place in line to its claim by a worker.", buckets=_JOB_BUCKETS
+    "academy_video_queue_wait_seconds", "From a job's place in line to its claim by a worker.", buckets=_WAIT_BUCKETS
 )
 ATTEMPT_SECONDS = Histogram(
     "academy_video_attempt_seconds",

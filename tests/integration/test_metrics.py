@@ -54,6 +54,7 @@ def test_the_steps_of_a_video_are_timed_once_each() -> None:
     """Accepted at noon, claimed 40 s later, published 100 s after that; a re-encode is no first picture."""
     pipeline = Pipeline()
     before = {step: (value_of(f"{step}_count"), value_of(f"{step}_sum")) for step in STEPS}
+    at_once = value_of("enqueue_seconds_bucket", le="0.005")
     video = pipeline.uploaded()
     pipeline.fixed_clock.advance(seconds=40)
     claim = pipeline.claim(video, lease_seconds=600)
@@ -68,6 +69,7 @@ def test_the_steps_of_a_video_are_timed_once_each() -> None:
         "time_to_playable_seconds": (1, 140),
         "enqueue_seconds": (1, 0),
     }
+    assert value_of("enqueue_seconds_bucket", le="0.005") == at_once + 1
     playable = value_of("time_to_playable_seconds_count")
     pipeline.retry(video)
     pipeline.publish(pipeline.claim(video))

@@ -146,6 +146,16 @@ class TestSecrets:
         hooks.run()
         assert len(receiver.received[1].headers["webhook-signature"].split()) == 1
 
+    def test_a_rotation_keeps_no_secret_that_is_lost(self, pipeline: Pipeline, hooks: Hooks) -> None:
+        """To the owner: nothing promises that the old one still signs when the installation's key is another one."""
+        added = hooks.add("http://127.0.0.1:1/").endpoint
+        endpoints.rotate_secret(
+            tenant=pipeline.tenant, endpoint_id=added.pk, actor="user:1", key="another key", clock=pipeline.clock
+        )
+        endpoint = hooks.endpoint()
+        assert (endpoint.previous_salt, endpoint.previous_check, endpoint.previous_until) == ("", "", None)
+        assert endpoint.secret_salt != added.secret_salt
+
     def test_no_row_has_the_secret(self, hooks: Hooks, receiver: Receiver) -> None:
         """To whoever loses a backup: it signs nothing without the installation's key."""
         secret = hooks.add(receiver.url).secret

@@ -11,6 +11,8 @@ from apps.core.models import Tenant
 from apps.core.tenancy import TenantScopedManager
 from apps.support.video.models import Video, VideoEvent
 
+from .domain.signing import SecretRecipe
+
 
 class DisabledReason(models.TextChoices):
     """Why nothing is sent to an endpoint."""
@@ -73,6 +75,11 @@ class WebhookEndpoint(models.Model):
     def host(self) -> str:
         """What may be shown and logged of the address: what follows it is a secret of some receivers."""
         return urlsplit(self.url).hostname or ""
+
+    @property
+    def secret_recipe(self) -> SecretRecipe:
+        """Of the secret that signs."""
+        return SecretRecipe(salt=self.secret_salt, check=self.secret_check)
 
 
 class WebhookDelivery(models.Model):

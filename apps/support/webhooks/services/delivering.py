@@ -189,7 +189,7 @@ def _body_of(delivery: WebhookDelivery, *, facts_of: Callable[[VideoEvent], Mapp
 
 
 def _secrets_of(endpoint: WebhookEndpoint, *, key: str, at: datetime) -> list[bytes]:
-    secrets = [secret_of(SecretRecipe(salt=endpoint.secret_salt, check=endpoint.secret_check), key=key)]
+    secrets = [secret_of(endpoint.secret_recipe, key=key)]
     if endpoint.previous_until is not None and at < endpoint.previous_until:
         try:
             secrets.append(secret_of(SecretRecipe(salt=endpoint.previous_salt, check=endpoint.previous_check), key=key))

@@ -16,7 +16,7 @@ from libs.clock import Clock
 from libs.outbound.client import SendFailed
 
 from ..domain.messages import TEST_EVENT
-from ..domain.signing import make_recipe, secret_of, secret_text
+from ..domain.signing import SecretLost, make_recipe, secret_of, secret_text
 from ..errors import WebhookLimitReached, WebhookUrlRefused
 from ..models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
 
@@ -118,6 +118,8 @@ def rotate_secret(*, tenant: Tenant, endpoint_id: int, actor: str, key: str, clo
     """
     Make a new secret. For a day what is sent carries signatures by both; a second rotation ends the first at once.
 
+    A secret that is lost, because the installation's key has changed, ends now: nothing can be signed by it.
+
     Raises:
         CoreNotFound: The tenant has no such endpoint.
     """
@@ -126,6 +128,8 @@ def rotate_secret(*, tenant: Tenant, endpoint_id: int, actor: str, key: str, clo
         endpoint = locked_endpoint(tenant=tenant, endpoint_id=endpoint_id)
         endpoint.previous_salt, endpoint.previous_check = endpoint.secret_salt, endpoint.secret_check
         endpoint.previous_until = clock.now() + OLD_SECRET_HOLDS
+        if _is_lost(endpoint, key=key):
+            endpoint.previous_salt, endpoint.previous_check, endpoint.previous_until = "", "", None
         endpoint.secret_salt, endpoint.secret_check = recipe.salt, recipe.check
         endpoint.save()
         _audit(endpoint, actor=actor, name="webhook_secret_rotated")
@@ -236,6 +240,14 @@ def _require_usable(url: str, urls: UrlChecker) -> None:
         urls.check(url)
     except SendFailed as error:
         raise WebhookUrlRefused(fault=error.detail or error.fault) from error
+
+
+def _is_lost(endpoint: WebhookEndpoint, *, key: str) -> bool:
+    try:
+        secret_of(endpoint.secret_recipe, key=key)
+    except SecretLost:
+        return True
+    return False
 
 
 def _audit(endpoint: WebhookEndpoint, *, actor: str, name: str, **facts: object) -> None:

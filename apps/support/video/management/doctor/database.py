@@ -6,6 +6,8 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from libs.db.listening import listening
+
 from .outcome import Outcome, Outcomes, Patient
 
 OLDEST_VERSION = 14
@@ -107,8 +109,7 @@ def _clock() -> Outcome:
 
 def _notification() -> Outcome:
     """Send a notification and wait for it: a pooler between us would swallow it, and the relay would be slow."""
-    with psycopg.connect(**connection.get_connection_params(), autocommit=True) as listener:
-        listener.execute(f"LISTEN {CHANNEL}")
+    with listening(CHANNEL) as listener:
         with connection.cursor() as cursor:
             cursor.execute(f"NOTIFY {CHANNEL}")
         arrived = next(listener.notifies(timeout=NOTIFY_WITHIN_SECONDS, stop_after=1), None)
