@@ -27,9 +27,10 @@ help: ## List the commands
 run: install web ## Start everything here; WORKERS=2 for two workers, ACADEMY_PORT=9000 for another address
 	@exec $(PY) -m apps.standalone
 
-test: install-dev web browser lint audit ## Install what the tests need, and run everything that CI runs
+test: install-dev web browser lint ## Install what the tests need, and run everything that CI runs
 	$(NPM) --prefix $(WEB) run --silent test
 	$(PY) -m pytest
+	@$(MAKE) --no-print-directory audit
 
 UPLOADS ?= 200
 SEED ?= 1

@@ -9,10 +9,10 @@ Without a network nothing is known and nothing fails: it says clearly that it co
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ def main(url: str = OSV_URL) -> int:
     pins = sorted({pin for file in PINNED for pin in pins_of(ROOT / file)})
     try:
         found = vulnerabilities(pins, url=url)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         print(f"Could not look for known vulnerabilities of {len(pins)} packages: {url} does not answer ({error}).")
         return 0
     bad = {pin: sorted(set(ids) - set(ACCEPTED)) for pin, ids in found.items() if set(ids) - set(ACCEPTED)}
@@ -68,15 +68,15 @@ def vulnerabilities(pins: Sequence[Pin], *, url: str) -> dict[Pin, list[str]]:
     Return the ids of the known vulnerabilities of those that have any.
 
     Raises:
-        OSError: No answer.
-        ValueError: Something else answered.
+        OSError, HTTPException: No answer.
+        ValueError: Something else answered, or not for each of them.
     """
     queries = [{"package": {"name": pin.name, "ecosystem": pin.ecosystem}, "version": pin.version} for pin in pins]
     found: dict[Pin, list[str]] = {}
     # The database takes a thousand at a time.
     for start in range(0, len(queries), 1000):
         results = _ask(url, {"queries": queries[start : start + 1000]})
-        for pin, result in zip(pins[start:], results, strict=False):
+        for pin, result in zip(pins[start : start + 1000], results, strict=True):
             if ids := [str(one["id"]) for one in result.get("vulns", ())]:
                 found[pin] = ids
     return found

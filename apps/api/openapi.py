@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
+from threading import Lock
+from typing import Any, ClassVar
 
+from django.utils.translation import get_language
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
 from apps.api.exception_handler import STATUS_OF
@@ -46,6 +49,21 @@ _OF_A_BODY = ("invalid_json", "invalid_request", "payload_too_large", "unsupport
 
 def register() -> None:
     """Importing this module registers the extensions; the call says so where it happens."""
+
+
+class OnceGenerator(SchemaGenerator):
+    """Makes the document once for each language: it takes a second of a processor, and anybody may ask for it."""
+
+    _made: ClassVar[dict[str, dict[str, Any]]] = {}
+    # It reads views through state that threads share.
+    _one_at_a_time: ClassVar[Lock] = Lock()
+
+    def get_schema(self, request: Any = None, public: bool = False) -> dict[str, Any]:
+        language = get_language() or ""
+        with self._one_at_a_time:
+            if language not in self._made:
+                self._made[language] = super().get_schema(request, public)  # type: ignore[no-untyped-call]
+            return self._made[language]
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -12,11 +12,12 @@ The table is unlogged: it costs no write to disk, and a crash of the database fo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import F
 from django.http import HttpRequest
 from rest_framework.exceptions import Throttled
 from rest_framework.request import Request
@@ -73,6 +74,12 @@ def take(key: str, allowance: Allowance) -> None:
     raise Throttled(wait=max(1.0, row[0] if row else 0.0))
 
 
+def give_back(key: str, allowance: Allowance) -> None:
+    """Take a call back out of the count."""
+    price = timedelta(seconds=allowance.price_seconds)
+    RateAccount.objects.filter(key=key).update(paid_at=F("paid_at") - price)
+
+
 def forget(key: str) -> None:
     """Let somebody start afresh."""
     RateAccount.objects.filter(key=key).delete()
@@ -101,7 +108,7 @@ def client_address(request: HttpRequest) -> str:
 
     Proxies of ours append to X-Forwarded-For the address that they see. What stands before that anybody can write.
     """
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
     proxies = settings.ACADEMY_PROXY_COUNT or 0
     seen = hops[-proxies] if 0 < proxies <= len(hops) else request.META.get("REMOTE_ADDR", "")
     try:
@@ -114,7 +121,7 @@ def client_address(request: HttpRequest) -> str:
 
 
 class CallerThrottle(BaseThrottle):
-    """Counts each call: by key or person, and by address for those who are neither."""
+    """Counts each call that the caller has a right to: by key or person, and by address for those who are neither."""
 
     def allow_request(self, request: Request, _view: object) -> bool:
         if isinstance(request.auth, ApiKey):

@@ -20,7 +20,8 @@ HEADER = """# The Python client
 
 `pip install ./clients/python`; Python 3.11 and newer, typed (`py.typed`, checked by mypy in strict mode). How it is
 used is in its [README](../../clients/python/README.md). It calls the [HTTP API](openapi.yaml) and nothing else. A call
-that may succeed later (no answer, 408, 425, 429, 5xx) is repeated, after `Retry-After` where the server says so.
+that may succeed later (no answer, 408, 425, 429, 5xx) is repeated, after `Retry-After` where the server says so,
+unless its code says that waiting does not help.
 
 This page is made by `python clients/python/reference.py`; a test holds that it is up to date.
 """
@@ -60,6 +61,8 @@ def _code(name: str, thing: Any) -> str:
         written = "\n".join([f"{name}(", *lines, f") -> {inspect.formatannotation(signature.return_annotation)}"])
     # Where a name is from says nothing here, and neither does that a class returns itself.
     written = re.sub(r"\bacademy_video\.\w+\.", "", written)
+    # Python 3.13's name for it.
+    written = written.replace("pathlib._local.", "pathlib.")
     return f"```python\n{written.removesuffix(' -> None') if inspect.isclass(thing) else written}\n```\n"
 
 

@@ -182,6 +182,16 @@ class TestSession:
                 browser.sign_in("owner", "wrong")
             assert browser.sign_in("owner").status_code == 200
 
+    def test_a_success_is_not_counted(self, browser: Browser, owner: User) -> None:
+        browser.sign_in("owner", "wrong")
+        counted = dict(RateAccount.objects.filter(key__startswith="login").values_list("key", "paid_at"))
+        for _ in range(3):
+            assert browser.sign_in("owner").status_code == 200
+        now_counted = dict(RateAccount.objects.filter(key__startswith="login").values_list("key", "paid_at"))
+        assert len(counted) == 3
+        assert now_counted == {key: paid_at for key, paid_at in counted.items() if key in now_counted}
+        assert len(now_counted) == 2
+
     def test_a_closed_account_does_not_get_in(self, browser: Browser, owner: User) -> None:
         User.objects.filter(pk=owner.pk).update(is_active=False)
         assert browser.sign_in("owner").status_code == 401

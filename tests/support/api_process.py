@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 from django.db import connection
 
+from apps.api.config.reference import all_settings
 from apps.standalone.launch import die_with_parent
 from apps.standalone.paths import REPOSITORY
 from apps.standalone.processes import api_command
@@ -101,5 +102,6 @@ class ApiProcess:
 
 
 def _own_secrets() -> dict[str, str]:
-    """Return the secrets of the test session's environment, by their variables."""
-    return {name: value for name, value in os.environ.items() if "SECRET" in name}
+    """Return the secrets of the test session's own settings, by their variables."""
+    names = {name for name, setting in all_settings().items() if setting.kind.startswith("secret")}
+    return {name: os.environ[name] for name in names if os.environ.get(name)}

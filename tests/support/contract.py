@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft202012Validator
+
+from apps.api.openapi import OnceGenerator
 
 METHODS = ("get", "post", "put", "patch", "delete")
 _PARAMETER = re.compile(r"\{\w+\}")
@@ -70,18 +70,10 @@ class Operation:
         return schema["examples"][0] if schema else None
 
 
-_ONE_AT_A_TIME = threading.Lock()
-
-
-def document() -> dict[str, Any]:
-    """Return the document as the server would publish it now. Tests with threads may ask for it at the same moment."""
-    with _ONE_AT_A_TIME:
-        return _document()
-
-
 @cache
-def _document() -> dict[str, Any]:
-    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+def document() -> dict[str, Any]:
+    """Return the document as the server publishes it."""
+    made = OnceGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
     # As its readers get it: with texts instead of Django's lazy ones.
     plain: dict[str, Any] = json.loads(json.dumps(made, default=str))
     return plain

@@ -60,6 +60,7 @@ def test_nothing_known_is_fine(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_network_it_says_that_it_could_not_look(capsys: pytest.CaptureFixture[str]) -> None:
     nobody = f"http://127.0.0.1:{free_port_plan().web}/"
     assert audit.main(nobody) == 0
-    with database("", body=b"<html>a proxy's page</html>") as url:
-        assert audit.main(url) == 0
-    assert capsys.readouterr().out.count("Could not look") == 2
+    for body in (b"<html>a proxy's page</html>", b'{"results": [{}]}'):
+        with database("", body=body) as url:
+            assert audit.main(url) == 0
+    assert capsys.readouterr().out.count("Could not look") == 3

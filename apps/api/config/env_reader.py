@@ -93,8 +93,7 @@ class EnvReader:
 
     def origins(self, name: str) -> list[str]:
         """Return a comma-separated list of origins; empty when it is unset."""
-        given = (self.optional(name) or "").split(",")
-        checked = (self._checked_url(name, origin.strip(), ("http", "https")) for origin in given if origin.strip())
+        checked = (self._checked_url(name, origin, ("http", "https")) for origin in self.names(name, default=""))
         return [self._checked_origin(name, origin) for origin in checked]
 
     def _checked_origin(self, name: str, value: str) -> str:

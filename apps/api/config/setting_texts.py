@@ -6,7 +6,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Web": {
         "ACADEMY_PUBLIC_ORIGIN": "Where people open the web app. CORS, cookies and playback URLs follow it.",
-        "ACADEMY_SECRET_KEY": "Signs sessions, and makes webhook secrets. The same everywhere; another one ends all.",
+        "ACADEMY_SECRET_KEY": "Signs sessions and seals webhook secrets; another one signs all out and stops webhooks.",
         "ACADEMY_ALLOWED_HOSTS": "Host names that the api answers to; by default the one of the public origin.",
         "ACADEMY_CORS_ORIGINS": "Sites whose pages may call the api with a key, separated by commas; unset for none.",
         "ACADEMY_PROXY_COUNT": "How many of your proxies append to X-Forwarded-For; unset: callers connect directly.",
@@ -80,7 +80,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "VIDEO_SEGMENT_URL_TTL_SECONDS": "How long a media URL in a playlist works.",
     },
     "Webhooks": {
-        "ACADEMY_WEBHOOK_INTERNAL_NETWORKS": "Networks of your own that webhooks may go to; the public internet only.",
+        "ACADEMY_WEBHOOK_INTERNAL_NETWORKS": "Your own networks that webhooks may go to; unset: the internet only.",
         "ACADEMY_WEBHOOK_PLAIN_HTTP": "Whether webhooks may go to addresses without TLS.",
     },
     "Metrics": {

@@ -43,6 +43,7 @@ class JobState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+FINISHED = (VideoStatus.READY, VideoStatus.FAILED, VideoStatus.EXPIRED)
 ACTIVE_JOB_STATES = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.RETRY_WAIT})
 
 

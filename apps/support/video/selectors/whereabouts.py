@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -12,8 +12,9 @@ from apps.core.models import Tenant
 from apps.support.outbox.models import OutboxMessage
 
 from ..domain.dead_letters import KEPT, LetterState
-from ..domain.lifecycle import JobState, VideoStatus
+from ..domain.lifecycle import FINISHED, JobState, VideoStatus
 from ..models import DeadLetter, Video, VideoTranscodeJob
+from .health import FINISHED_WITHIN
 
 VIDEOS_SHOWN = 100
 
@@ -77,8 +78,8 @@ def videos_at(place: Place, *, tenant: Tenant | None, now: datetime) -> list[Pla
 def _by_status(place: Place, tenant: Tenant | None, now: datetime) -> list[_Sight]:
     status = VideoStatus(place.upper())
     videos = Video.objects.across_tenants().filter(_of(tenant), status=status, deleted_at=None)
-    if status in {VideoStatus.READY, VideoStatus.FAILED, VideoStatus.EXPIRED}:
-        videos = videos.filter(status_changed_at__gte=now - timedelta(days=1))
+    if status in FINISHED:
+        videos = videos.filter(status_changed_at__gte=now - FINISHED_WITHIN)
     rows = videos.order_by("status_changed_at").values_list("pk", "status_changed_at")[:VIDEOS_SHOWN]
     return [_Sight(*row) for row in rows]
 

@@ -54,7 +54,7 @@ class LibraryViews(VideoViewSetBase):
             session=fields["session"],
             before_id=fields["before"],
             actor=current_actor(request),
-            clock=wiring.clock(),
+            clock=wiring.shared_clock(),
         )
         return Response(video_json(request, get_video(tenant=tenant, video_id=pk)))
 

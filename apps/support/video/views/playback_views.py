@@ -53,7 +53,7 @@ class PlaylistView(APIView):
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    # A player asks as often as its playlist grows, and the token is checked without a look at any table.
+    # A player asks as often as its playlist grows, and a wrong token is refused without a look at any table.
     throttle_classes = ()
     schema = None
 

@@ -43,7 +43,7 @@ class UploadViews(VideoViewSetBase):
     @action(detail=True, methods=["get"])
     def upload(self, request: Request, pk: int) -> Response:
         """Return how a video that is still PENDING is to be sent, for a client that comes back to it."""
-        ticket = describe_upload(tenant=current_tenant(request), video_id=pk, clock=wiring.clock())
+        ticket = describe_upload(tenant=current_tenant(request), video_id=pk, clock=wiring.shared_clock())
         answer = ticket_json(request, ticket)
         del answer["upload_url"]
         return Response(answer)
@@ -53,7 +53,7 @@ class UploadViews(VideoViewSetBase):
     def upload_refresh_url(self, request: Request, pk: int) -> Response:
         """Sign a fresh upload URL for a video that is still PENDING."""
         ticket = refresh_upload_url(
-            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.clock()
+            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.shared_clock()
         )
         return Response(ticket_json(request, ticket))
 
@@ -74,7 +74,7 @@ class UploadViews(VideoViewSetBase):
         """Sign up to 100 part URLs. Each accepts exactly its part's length and checksum."""
         fields = validated(PartNumbersSerializer(data=request.data))
         tickets = sign_parts(
-            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.clock(), **fields
+            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.shared_clock(), **fields
         )
         return Response(PartTicketsSerializer(tickets).data)
 
@@ -86,7 +86,7 @@ class UploadViews(VideoViewSetBase):
     def upload_multipart_parts(self, request: Request, pk: int) -> Response:
         """Return the parts that storage really has: what is not among them is to be sent."""
         stored = stored_parts(
-            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.clock()
+            tenant=current_tenant(request), video_id=pk, storage=wiring.storage(), clock=wiring.shared_clock()
         )
         return Response(StoredPartsSerializer(stored).data)
 
@@ -103,7 +103,7 @@ class UploadViews(VideoViewSetBase):
             video_id=pk,
             actor=current_actor(request),
             storage=wiring.storage(),
-            clock=wiring.clock(),
+            clock=wiring.shared_clock(),
         )
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -141,7 +141,7 @@ class VideoViewSet(LibraryViews, UploadViews):
         """Change a video's title, or what it asks of players."""
         fields = validated(VideoUpdateSerializer(data=request.data))
         tenant = current_tenant(request)
-        update_video(tenant=tenant, video_id=pk, actor=current_actor(request), clock=wiring.clock(), **fields)
+        update_video(tenant=tenant, video_id=pk, actor=current_actor(request), clock=wiring.shared_clock(), **fields)
         return Response(video_json(request, get_video(tenant=tenant, video_id=pk)))
 
     @extend_schema(parameters=[IDEMPOTENCY_KEY_PARAMETER], responses={204: None})
@@ -169,7 +169,7 @@ class VideoViewSet(LibraryViews, UploadViews):
             actor=current_actor(request),
             created_by_id=user_id_of(request),
             storage=wiring.storage(),
-            clock=wiring.clock(),
+            clock=wiring.shared_clock(),
             idempotency_key=request.headers.get(HEADER, ""),
             **fields,
         )
@@ -207,7 +207,7 @@ class VideoViewSet(LibraryViews, UploadViews):
                 storage=wiring.storage(),
                 prober=wiring.request_prober(),
                 queue=wiring.video_queue(),
-                clock=wiring.clock(),
+                clock=wiring.shared_clock(),
                 **fields,
             )
         except (InvalidStatus, EnqueueFailed, UnsupportedMedia) as error:
