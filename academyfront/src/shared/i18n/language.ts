@@ -1,7 +1,6 @@
 /** The language of this browser: Korean until someone chooses English. */
 
-const LANGUAGES = ["ko", "en"] as const;
-export type Language = (typeof LANGUAGES)[number];
+export type Language = "ko" | "en";
 
 const STORAGE_KEY = "academy.language";
 let current: Language = readStored();
