@@ -81,13 +81,18 @@ _BY_TYPE: Mapping[str, Any] = {
     "null": None,
     "object": {},
 }
+_LEFT_OUT: Mapping[str, frozenset[str]] = {"BulkRequest": frozenset({"policy"})}
+"""Fields that the others of the same example exclude."""
 
 
 def add_examples(document: dict[str, Any]) -> None:
     """Give an example to every schema that is a whole request or answer."""
     schemas = document["components"]["schemas"]
     for name in sorted(_whole_bodies(document)):
-        schemas[name]["examples"] = [_example_of(schemas[name], schemas)]
+        example = _example_of(schemas[name], schemas)
+        for field in _LEFT_OUT.get(name, ()):
+            del example[field]
+        schemas[name]["examples"] = [example]
 
 
 def error_example(code: str) -> dict[str, Any]:

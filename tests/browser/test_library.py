@@ -191,6 +191,25 @@ def test_many_are_moved_and_deleted_at_once(page: Page, stack: Stack, seeded: li
     assert order_on_server(stack) == [seeded[2], seeded[4], seeded[5]]
 
 
+def test_many_get_their_rules_at_once_and_each_that_cannot_says_why(
+    page: Page, stack: Stack, seeded: list[int]
+) -> None:
+    page.reload()
+    open_session(page)
+    for number in (0, 1, 2):
+        page.get_by_test_id("select-video").nth(number).check()
+    page.get_by_test_id("bulk-policy").click()
+    page.get_by_test_id("policy-no-skip").check(force=True)
+    page.get_by_test_id("policy-max-speed").select_option("1.5")
+    stack.http.delete(f"{VIDEOS}{seeded[1]}/").raise_for_status()
+    page.get_by_test_id("bulk-policy-confirm").click()
+    expect(page.get_by_text("영상 2개를 처리했습니다")).to_be_visible()
+    expect(page.get_by_text("‘정돈 2강’: 그런 영상이 없습니다")).to_be_visible()
+    expect(page.get_by_test_id("bulk-bar")).to_contain_text("1개 선택")
+    expected = {"allow_skip": False, "max_speed": 1.5, "watermark": False}
+    assert [stack.http.get(f"{VIDEOS}{seeded[one]}/").json()["policy"] for one in (0, 2)] == [expected, expected]
+
+
 def test_what_cannot_be_done_says_why_and_stays_marked(page: Page, stack: Stack) -> None:
     body = {"title": "아직 안 올린 영상", "filename": "a.mp4", "size_bytes": 1000}
     video_id = stack.http.post(f"{VIDEOS}upload/init/", json=body).json()["video"]["id"]

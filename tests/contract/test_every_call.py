@@ -252,7 +252,13 @@ class TestIdsInBodies:
     def test_many_at_once_are_refused_one_by_one(self, mine: Tenant, theirs: Tenant) -> None:
         ids = THEIR_IDS[VIDEO](theirs)
         before = rows(theirs)
-        for action in ({"action": "retry"}, {"action": "delete"}, {"action": "move", "session": "내것"}):
+        policy = {"allow_skip": False, "max_speed": 1, "watermark": True}
+        for action in (
+            {"action": "retry"},
+            {"action": "delete"},
+            {"action": "move", "session": "내것"},
+            {"action": "set_policy", "policy": policy},
+        ):
             caller = key(mine)
             answer = caller.client.post(
                 "/api/v1/media/videos/bulk/",

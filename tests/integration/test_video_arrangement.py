@@ -8,12 +8,14 @@ import pytest
 from django.db import connections
 
 from apps.standalone.engine_runner import EngineRunner
-from apps.support.video.models import Video
+from apps.support.video.models import Video, VideoEvent
 from libs.clock import SystemClock
 from tests.support.api import Api, nothing_changes
 from tests.support.videos import Pipeline
 
 pytestmark = pytest.mark.django_db
+
+POLICY = {"allow_skip": False, "max_speed": 1.5, "watermark": True}
 
 
 @pytest.fixture
@@ -172,6 +174,16 @@ class TestBulk:
         assert api.post("bulk/", body).status_code == 200
         assert (order(api), order(api, "2주차")) == ([made[1]], [there[0], made[2], made[0]])
 
+    def test_many_get_the_same_policy_and_what_is_gone_says_so(self, pipeline: Pipeline, api: Api) -> None:
+        made = make(pipeline, 3)
+        api.delete(f"{made[1]}/")
+        body = {"action": "set_policy", "video_ids": made, "policy": POLICY}
+        results = api.post("bulk/", body).json()["results"]
+        assert [(result["refusal"] or {}).get("code") for result in results] == [None, "not_found", None]
+        assert [api.video(pk)["policy"] for pk in (made[0], made[2])] == [POLICY, POLICY]
+        changes = VideoEvent.objects.for_tenant(pipeline.tenant).filter(name="video_updated")
+        assert sorted(changes.values_list("video_id", "data")) == [(made[0], POLICY), (made[2], POLICY)]
+
     def test_a_repeat_with_the_same_key_answers_the_same_and_does_nothing(self, pipeline: Pipeline, api: Api) -> None:
         made = make(pipeline, 2)
         body = {"action": "delete", "video_ids": made}
@@ -190,6 +202,9 @@ class TestBulk:
             {"action": "delete", "video_ids": list(range(1, 102))},
             {"action": "move", "video_ids": [1]},
             {"action": "delete", "video_ids": [1], "session": "1주차"},
+            {"action": "set_policy", "video_ids": [1]},
+            {"action": "set_policy", "video_ids": [1], "policy": {"watermark": True}},
+            {"action": "move", "video_ids": [1], "session": "", "policy": POLICY},
         ],
     )
     def test_what_makes_no_sense_is_refused_whole(self, pipeline: Pipeline, api: Api, body: dict[str, Any]) -> None:

@@ -123,7 +123,11 @@ class BulkAction(StrEnum):
 
     RETRY = "retry"
     MOVE = "move"
+    SET_POLICY = "set_policy"
     DELETE = "delete"
+
+
+_NEEDED_FIELDS = {BulkAction.MOVE: "session", BulkAction.SET_POLICY: "policy"}
 
 
 class BulkSerializer(serializers.Serializer[Any]):
@@ -132,13 +136,15 @@ class BulkSerializer(serializers.Serializer[Any]):
     action = serializers.ChoiceField(choices=[action.value for action in BulkAction])
     video_ids = serializers.ListField(child=StrictIntegerField(min_value=1), min_length=1, max_length=MOST_AT_ONCE)
     session = StrictTextField(max_length=100, allow_blank=True, required=False, help_text="Only to move, and then.")
+    policy = PlaybackPolicySerializer(required=False, help_text="Only to set the policy, and then.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the fields when they fit each other."""
         if len(set(attrs["video_ids"])) != len(attrs["video_ids"]):
             raise serializers.ValidationError({"video_ids": "Each video once."})
-        if ("session" in attrs) != (attrs["action"] == BulkAction.MOVE):
-            raise serializers.ValidationError({"session": "Needed to move, and only then."})
+        for action, field in _NEEDED_FIELDS.items():
+            if (field in attrs) != (attrs["action"] == action):
+                raise serializers.ValidationError({field: f"Needed for {action}, and only then."})
         return attrs
 
 

@@ -346,7 +346,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Retry, move or delete up to a hundred videos, each for itself: one that refuses does not stop the others. */
+        /**
+         * @description Do one thing with up to a hundred videos, each for itself: one that refuses does not stop the others.
+         *
+         *     They are retried, moved to a session, given a playback policy, or deleted.
+         */
         post: operations["media_videos_bulk_create"];
         delete?: never;
         options?: never;
@@ -717,10 +721,11 @@ export interface components {
         /**
          * @description * `retry` - retry
          *     * `move` - move
+         *     * `set_policy` - set_policy
          *     * `delete` - delete
          * @enum {string}
          */
-        ActionEnum: "retry" | "move" | "delete";
+        ActionEnum: "retry" | "move" | "set_policy" | "delete";
         /**
          * @description * `user` - user
          *     * `operator` - operator
@@ -860,6 +865,8 @@ export interface components {
             video_ids: number[];
             /** @description Only to move, and then. */
             session?: string;
+            /** @description Only to set the policy, and then. */
+            policy?: components["schemas"]["PlaybackPolicyRequest"];
         };
         /** @description What has become of one of them. */
         BulkResult: {

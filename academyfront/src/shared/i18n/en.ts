@@ -92,6 +92,8 @@ export const en: Catalogue = {
       moveTitle_one: "Where {{count}} video goes",
       moveTitle_other: "Where {{count}} videos go",
       moveHint: "Choose a session or write a new name. Left empty, they are in no session.",
+      policyTitle_one: "Viewing rules of {{count}} video",
+      policyTitle_other: "Viewing rules of {{count}} videos",
       deleteTitle_one: "Delete {{count}} video?",
       deleteTitle_other: "Delete {{count}} videos?",
       deleteText: "The videos and their source files go for good.",
@@ -102,9 +104,9 @@ export const en: Catalogue = {
       downloadText:
         "They start one after the other. If the browser asks whether this page may download several files, allow it. A file that did not start can be taken from the list.",
       downloadStart: "Download in turn",
-      downloadRefused: "Not available: {{reason}}",
       refused_one: "{{count}} stays as it is",
       refused_other: "{{count}} stay as they are",
+      reason: "“{{title}}”: {{reason}}",
     },
     order: {
       handle: "Reorder “{{title}}”",

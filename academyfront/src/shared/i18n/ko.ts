@@ -90,6 +90,8 @@ export const ko = {
       moveTitle_one: "영상 {{count}}개를 옮길 차시",
       moveTitle_other: "영상 {{count}}개를 옮길 차시",
       moveHint: "있는 차시를 고르거나 새 이름을 적어 주세요. 비워 두면 차시에서 뺍니다.",
+      policyTitle_one: "영상 {{count}}개의 시청 규칙",
+      policyTitle_other: "영상 {{count}}개의 시청 규칙",
       deleteTitle_one: "영상 {{count}}개를 삭제할까요?",
       deleteTitle_other: "영상 {{count}}개를 삭제할까요?",
       deleteText: "영상과 원본 파일이 모두 지워지며, 되돌릴 수 없습니다.",
@@ -100,9 +102,9 @@ export const ko = {
       downloadText:
         "하나씩 차례로 시작합니다. 브라우저가 여러 파일을 내려받아도 되는지 물으면 허용해 주세요. 시작되지 않은 파일은 목록에서 눌러 받을 수 있습니다.",
       downloadStart: "차례로 내려받기",
-      downloadRefused: "받을 수 없음: {{reason}}",
       refused_one: "{{count}}개는 그대로 두었습니다",
       refused_other: "{{count}}개는 그대로 두었습니다",
+      reason: "‘{{title}}’: {{reason}}",
     },
     order: {
       handle: "‘{{title}}’ 순서 바꾸기",

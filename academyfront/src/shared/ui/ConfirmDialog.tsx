@@ -1,5 +1,5 @@
-import { Button, Group, Modal, Text } from "@mantine/core";
-import { useTranslation } from "react-i18next";
+import { Button, Group, Text } from "@mantine/core";
+import { Dialog } from "./Dialog";
 
 export interface ConfirmDialogProps {
   isOpen: boolean;
@@ -17,16 +17,8 @@ export interface ConfirmDialogProps {
 
 /** Asks before something that cannot be taken back. The safe answer has the focus. */
 export function ConfirmDialog(props: ConfirmDialogProps) {
-  const { t } = useTranslation();
   return (
-    <Modal
-      opened={props.isOpen}
-      onClose={props.onClose}
-      title={props.title}
-      centered
-      zIndex={300}
-      closeButtonProps={{ "aria-label": t("app.close") }}
-    >
+    <Dialog isOpen={props.isOpen} onClose={props.onClose} title={props.title}>
       <Text c="var(--text-soft)">{props.text}</Text>
       <Group justify="flex-end" mt="lg">
         <Button variant="default" onClick={props.onClose} data-autofocus>
@@ -41,6 +33,6 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
           {props.confirm}
         </Button>
       </Group>
-    </Modal>
+    </Dialog>
   );
 }

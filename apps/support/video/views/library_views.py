@@ -28,6 +28,7 @@ from ..serializers import (
 from ..services.arrangement import move_video
 from ..services.deletion import delete_video
 from ..services.downloads import grant_download
+from ..services.editing import update_video
 from ..services.jobs import retry_video
 from .base import VideoViewSetBase, validated, video_json
 
@@ -73,7 +74,11 @@ class LibraryViews(VideoViewSetBase):
     @action(detail=False, methods=["post"])
     @idempotent
     def bulk(self, request: Request) -> Response:
-        """Retry, move or delete up to a hundred videos, each for itself: one that refuses does not stop the others."""
+        """
+        Do one thing with up to a hundred videos, each for itself: one that refuses does not stop the others.
+
+        They are retried, moved to a session, given a playback policy, or deleted.
+        """
         fields = validated(BulkSerializer(data=request.data))
         results = [
             {"video_id": video_id, "refusal": self._refusal(request, video_id, fields)}
@@ -94,6 +99,8 @@ class LibraryViews(VideoViewSetBase):
         match BulkAction(fields["action"]):
             case BulkAction.RETRY:
                 retry_video(tenant=tenant, video_id=video_id, actor=actor, queue=wiring.video_queue(), clock=clock)
+            case BulkAction.SET_POLICY:
+                update_video(tenant=tenant, video_id=video_id, actor=actor, clock=clock, policy=fields["policy"])
             case BulkAction.DELETE:
                 delete_video(tenant=tenant, video_id=video_id, actor=actor, clock=clock)
             case BulkAction.MOVE:

@@ -1,7 +1,8 @@
 import { useState } from "react";
-import { Badge, Button, Group, Modal, Table, Text } from "@mantine/core";
+import { Badge, Button, Group, Table, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
+import { Dialog } from "@/shared/ui/Dialog";
 import { Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
@@ -73,14 +74,7 @@ export function InvariantsPanel({ invariants }: { invariants: readonly Invariant
           </Table.Tbody>
         </Table>
       </Table.ScrollContainer>
-      <Modal
-        opened={looksAt !== null}
-        onClose={() => setLooksAt(null)}
-        title={looksAt}
-        centered
-        size="lg"
-        closeButtonProps={{ "aria-label": t("app.close") }}
-      >
+      <Dialog isOpen={looksAt !== null} onClose={() => setLooksAt(null)} title={looksAt} size="lg">
         <div data-testid="dry-run">
           {findings.length === 0 ? <Text>{t("ops.nothingFound")}</Text> : <Findings findings={findings} />}
         </div>
@@ -91,7 +85,7 @@ export function InvariantsPanel({ invariants }: { invariants: readonly Invariant
             </Button>
           </Group>
         )}
-      </Modal>
+      </Dialog>
     </Panel>
   );
 }

@@ -1,6 +1,7 @@
 import { useState } from "react";
-import { Button, Group, Modal, NumberInput, Radio, Stack, Text } from "@mantine/core";
+import { Button, Group, NumberInput, Radio, Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "@/shared/ui/Dialog";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { useWebhookActions, type Webhook } from "../api/webhooks";
 
@@ -26,14 +27,7 @@ export function WebhookReplayDialog({ webhook, onClose }: { webhook: Webhook; on
       },
     );
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t("webhooks.replayTitle")}
-      centered
-      zIndex={300}
-      closeButtonProps={{ "aria-label": t("app.close") }}
-    >
+    <Dialog onClose={onClose} title={t("webhooks.replayTitle")}>
       <Stack gap="sm">
         <Text c="var(--text-soft)">{t("webhooks.replayText")}</Text>
         <Radio.Group
@@ -73,6 +67,6 @@ export function WebhookReplayDialog({ webhook, onClose }: { webhook: Webhook; on
           </Button>
         </Group>
       </Stack>
-    </Modal>
+    </Dialog>
   );
 }

@@ -13,7 +13,7 @@ export interface VideoFilter {
 }
 
 /** Something to be done with many videos. */
-export type BulkOrder = Omit<Schemas["BulkRequest"], "session"> & { session?: string };
+export type BulkOrder = Schemas["BulkRequest"];
 
 export type VideoChange = Schemas["PatchedVideoUpdateRequest"];
 
@@ -57,14 +57,12 @@ export const videoApi = {
     answerOf(api.GET("/api/v1/media/videos/sessions/", { signal })),
   move: ({ id, ...body }: { id: number; session: string; before: number | null }) =>
     answerOf(api.POST("/api/v1/media/videos/{id}/move/", { ...byId(id), body })),
-  /** In portions that the server takes, one after the other. */
-  bulk: async (order: BulkOrder): Promise<BulkAnswer> => {
-    const results: BulkAnswer["results"] = [];
+  /** In portions that the server takes, one after the other: what came of one is told even if the next one fails. */
+  bulk: async (order: BulkOrder, tell: (answer: BulkAnswer) => void): Promise<void> => {
     for (let from = 0; from < order.video_ids.length; from += MOST_AT_ONCE) {
       const body = { ...order, video_ids: order.video_ids.slice(from, from + MOST_AT_ONCE) };
-      results.push(...(await answerOf(api.POST("/api/v1/media/videos/bulk/", { body }))).results);
+      tell(await answerOf(api.POST("/api/v1/media/videos/bulk/", { body })));
     }
-    return { results };
   },
   storyboard: async (id: number, signal: AbortSignal): Promise<Tile[]> => {
     const { storyboard_url: url } = await videoApi.playback(id, signal);

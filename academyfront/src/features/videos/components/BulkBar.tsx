@@ -1,9 +1,9 @@
 import { useState } from "react";
 import { ActionIcon, Button, Group, Text } from "@mantine/core";
-import { IconDownload, IconFolderSymlink, IconRefresh, IconTrash, IconX } from "@tabler/icons-react";
+import { IconDownload, IconFolderSymlink, IconRefresh, IconShieldCheck, IconTrash, IconX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
-import { toastDone, toastProblem, toastRefusal } from "@/shared/ui/toasts";
+import { toastDone, toastProblem, toastReasons } from "@/shared/ui/toasts";
 import type { BulkAnswer } from "../api/types";
 import type { BulkOrder } from "../api/videoApi";
 import type { Selection } from "../hooks/useSelection";
@@ -11,29 +11,33 @@ import { useBulk } from "../hooks/useVideos";
 import classes from "./BulkBar.module.css";
 import { DownloadDialog } from "./DownloadDialog";
 import { MoveDialog } from "./MoveDialog";
+import { PolicyDialog } from "./PolicyDialog";
 
 /** What can be done with all marked videos at once. Those that refuse stay marked, with the reason. */
 export default function BulkBar({ selection }: { selection: Selection }) {
   const { t } = useTranslation();
-  const bulk = useBulk();
-  const [asking, setAsking] = useState<"delete" | "move" | "download" | null>(null);
-  const ids = [...selection.ids];
-  const finish = (answer: BulkAnswer) => {
-    const refused = answer.results.filter(({ refusal }) => refusal !== null);
-    const done = answer.results.length - refused.length;
-    if (done > 0) toastDone(t("library.bulk.done", { count: done }));
-    const reason = refused[0]?.refusal;
-    if (reason != null) toastRefusal(t("library.bulk.refused", { count: refused.length }), reason.detail);
-    selection.replace(refused.map((result) => result.video_id));
+  const [asking, setAsking] = useState<"delete" | "move" | "policy" | "download" | null>(null);
+  const ids = [...selection.videos.keys()];
+  const tell = ({ results }: BulkAnswer) => {
+    const done = results.filter(({ refusal }) => refusal === null).map((result) => result.video_id);
+    if (done.length > 0) toastDone(t("library.bulk.done", { count: done.length }));
+    const reasons = results.flatMap(({ video_id: id, refusal }) =>
+      refusal === null
+        ? []
+        : [t("library.bulk.reason", { title: selection.videos.get(id)?.title ?? "", reason: refusal.detail })],
+    );
+    if (reasons.length > 0) toastReasons(t("library.bulk.refused", { count: reasons.length }), reasons);
+    selection.drop(done);
   };
-  const run = (order: BulkOrder) =>
-    bulk.mutate(order, { onSuccess: finish, onError: toastProblem, onSettled: () => setAsking(null) });
+  const bulk = useBulk(tell);
+  // A promise, because the bar may be gone before the answer is there: marks can be taken away meanwhile.
+  const run = (order: BulkOrder) => void bulk.mutateAsync(order).catch(toastProblem).finally(() => setAsking(null));
   return (
     <div className={classes.bar} role="region" aria-label={t("library.bulk.label")} data-testid="bulk-bar">
       <Text fw={600} size="sm" role="status" className={classes.count}>
         {t("library.bulk.selected", { count: ids.length })}
       </Text>
-      <Group gap={6} wrap="nowrap">
+      <Group gap={6} className={classes.actions}>
         <Button
           size="sm"
           variant="default"
@@ -52,6 +56,15 @@ export default function BulkBar({ selection }: { selection: Selection }) {
           data-testid="bulk-move"
         >
           {t("library.bulk.move")}
+        </Button>
+        <Button
+          size="sm"
+          variant="default"
+          leftSection={<IconShieldCheck size={17} />}
+          onClick={() => setAsking("policy")}
+          data-testid="bulk-policy"
+        >
+          {t("policy.title")}
         </Button>
         <Button
           size="sm"
@@ -76,6 +89,7 @@ export default function BulkBar({ selection }: { selection: Selection }) {
           variant="subtle"
           color="gray"
           size={34}
+          className={classes.clear}
           aria-label={t("library.bulk.clear")}
           onClick={() => selection.replace([])}
         >
@@ -94,7 +108,17 @@ export default function BulkBar({ selection }: { selection: Selection }) {
         onConfirm={() => run({ action: "delete", video_ids: ids })}
         onClose={() => setAsking(null)}
       />
-      {asking === "download" && <DownloadDialog ids={ids} onClose={() => setAsking(null)} />}
+      {asking === "download" && (
+        <DownloadDialog videos={[...selection.videos.values()]} onClose={() => setAsking(null)} />
+      )}
+      {asking === "policy" && (
+        <PolicyDialog
+          videos={[...selection.videos.values()]}
+          isPending={bulk.isPending}
+          onSet={(policy) => run({ action: "set_policy", video_ids: ids, policy })}
+          onClose={() => setAsking(null)}
+        />
+      )}
       <MoveDialog
         isOpen={asking === "move"}
         isPending={bulk.isPending}

@@ -1,35 +1,30 @@
 import { useState } from "react";
-import { Anchor, Button, Group, Modal, Text } from "@mantine/core";
+import { Anchor, Button, Group, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { formatBytes } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
+import { Dialog } from "@/shared/ui/Dialog";
 import { problemWords } from "@/shared/ui/problemWords";
+import type { Video } from "../api/types";
 import { useDownloads, type Download } from "../hooks/useDownloads";
 import classes from "./DownloadDialog.module.css";
 
 interface DownloadDialogProps {
-  ids: readonly number[];
+  videos: readonly Video[];
   onClose: () => void;
 }
 
 /** The sources of many videos, one after the other. Browsers ask before they take several: the page says so, and keeps links. */
-export function DownloadDialog({ ids, onClose }: DownloadDialogProps) {
+export function DownloadDialog({ videos, onClose }: DownloadDialogProps) {
   const { t } = useTranslation();
-  const { downloads, isRunning, start } = useDownloads(ids);
+  const { downloads, isRunning, start } = useDownloads(videos);
   const [isBegun, setBegun] = useState(false);
   return (
-    <Modal
-      opened
-      onClose={onClose}
-      title={t("library.bulk.downloadTitle", { count: ids.length })}
-      centered
-      zIndex={300}
-      closeButtonProps={{ "aria-label": t("app.close") }}
-    >
+    <Dialog onClose={onClose} title={t("library.bulk.downloadTitle", { count: videos.length })}>
       <Text c="var(--text-soft)">{t("library.bulk.downloadText")}</Text>
       <ul className={classes.list} aria-live="polite" data-testid="downloads">
         {downloads.map((download) => (
-          <DownloadLine key={download.videoId} download={download} />
+          <DownloadLine key={download.video.id} download={download} />
         ))}
       </ul>
       <Group justify="flex-end" mt="lg">
@@ -49,7 +44,7 @@ export function DownloadDialog({ ids, onClose }: DownloadDialogProps) {
           </Button>
         ) : null}
       </Group>
-    </Modal>
+    </Dialog>
   );
 }
 
@@ -57,7 +52,8 @@ function DownloadLine({ download }: { download: Download }) {
   const { t } = useTranslation();
   const language = useLanguage();
   if (download.state === "refused") {
-    return <li data-state="refused">{t("library.bulk.downloadRefused", { reason: problemWords(download.error, t).detail })}</li>;
+    const reason = problemWords(download.error, t).detail;
+    return <li data-state="refused">{t("library.bulk.reason", { title: download.video.title, reason })}</li>;
   }
   const { url, filename, size_bytes: sizeBytes } = download.source;
   return (

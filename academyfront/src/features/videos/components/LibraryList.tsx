@@ -89,7 +89,7 @@ export function WindowFrame({ view, look, selection, empty, children }: WindowFr
             variant="subtle"
             color="gray"
             size="compact-sm"
-            onClick={() => selection.replace(view.loaded.slice(0, 100).map(({ id }) => id))}
+            onClick={() => selection.replace(view.loaded.slice(0, 100))}
             data-testid="select-shown"
           >
             {t("library.selectShown")}

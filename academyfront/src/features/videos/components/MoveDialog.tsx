@@ -1,6 +1,7 @@
 import { useState, type SubmitEvent } from "react";
-import { Button, Group, Modal, TextInput } from "@mantine/core";
+import { Button, Group, TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "@/shared/ui/Dialog";
 import { useSessions } from "../hooks/useVideos";
 
 interface MoveDialogProps {
@@ -21,14 +22,7 @@ export function MoveDialog({ isOpen, isPending, count, onMove, onClose }: MoveDi
     onMove(session.trim());
   };
   return (
-    <Modal
-      opened={isOpen}
-      onClose={onClose}
-      title={t("library.bulk.moveTitle", { count })}
-      centered
-      zIndex={300}
-      closeButtonProps={{ "aria-label": t("video.close") }}
-    >
+    <Dialog isOpen={isOpen} onClose={onClose} title={t("library.bulk.moveTitle", { count })}>
       <form onSubmit={submit}>
         <TextInput
           data-autofocus
@@ -53,6 +47,6 @@ export function MoveDialog({ isOpen, isPending, count, onMove, onClose }: MoveDi
           </Button>
         </Group>
       </form>
-    </Modal>
+    </Dialog>
   );
 }

@@ -10,8 +10,8 @@ export function SelectBox({ video, selection }: { video: Video; selection: Selec
       type="checkbox"
       className={classes.box}
       aria-label={t("library.select", { title: video.title })}
-      checked={selection.ids.has(video.id)}
-      onChange={() => selection.toggle(video.id)}
+      checked={selection.videos.has(video.id)}
+      onChange={() => selection.toggle(video)}
       data-testid="select-video"
     />
   );

@@ -16,7 +16,7 @@ import { VideoThumbnail } from "./VideoThumbnail";
 export const VideoCard = memo(function VideoCard({ video, selection }: { video: Video; selection: Selection | null }) {
   const { t } = useTranslation();
   const peek = usePeek();
-  const isSelected = selection?.ids.has(video.id) === true;
+  const isSelected = selection?.videos.has(video.id) === true;
   return (
     <article
       className={classes.card}
@@ -54,7 +54,7 @@ export const VideoCard = memo(function VideoCard({ video, selection }: { video: 
         )}
       </div>
       {selection !== null && (
-        <div className={classes.select} data-shown={selection.ids.size > 0 || undefined}>
+        <div className={classes.select} data-shown={selection.videos.size > 0 || undefined}>
           <SelectBox video={video} selection={selection} />
         </div>
       )}

@@ -1,8 +1,9 @@
 import { useState, type SubmitEvent } from "react";
-import { ActionIcon, Button, Group, Modal, Stack, Text, TextInput, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Group, Stack, Text, TextInput, Title, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPencil } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { Dialog } from "@/shared/ui/Dialog";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import type { Video } from "../api/types";
 import { useVideoActions } from "../hooks/useVideos";
@@ -32,15 +33,9 @@ export function VideoHeading({ video }: { video: Video }) {
           </ActionIcon>
         </Tooltip>
       )}
-      <Modal
-        opened={isOpen}
-        onClose={dialog.close}
-        title={t("video.edit")}
-        centered
-        closeButtonProps={{ "aria-label": t("video.close") }}
-      >
+      <Dialog isOpen={isOpen} onClose={dialog.close} title={t("video.edit")}>
         <EditForm video={video} onDone={dialog.close} />
-      </Modal>
+      </Dialog>
     </div>
   );
 }

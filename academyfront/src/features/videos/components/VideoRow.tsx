@@ -24,7 +24,7 @@ export const VideoRow = memo(function VideoRow({ video, selection, handle }: Vid
   const { t } = useTranslation();
   const language = useLanguage();
   const peek = usePeek();
-  const isSelected = selection?.ids.has(video.id) === true;
+  const isSelected = selection?.videos.has(video.id) === true;
   return (
     <article
       className={classes.row}

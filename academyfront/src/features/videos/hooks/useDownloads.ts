@@ -1,15 +1,16 @@
 import { useEffect, useRef, useState } from "react";
+import type { Video } from "../api/types";
 import { videoApi } from "../api/videoApi";
 
 export type Download =
-  | { state: "started"; videoId: number; source: Awaited<ReturnType<typeof videoApi.download>> }
-  | { state: "refused"; videoId: number; error: unknown };
+  | { state: "started"; video: Video; source: Awaited<ReturnType<typeof videoApi.download>> }
+  | { state: "refused"; video: Video; error: unknown };
 
 // A browser that is led to the next file before it has begun the last one drops the last one.
 const PAUSE_MS = 1_200;
 
 /** Leads the browser to the sources of many videos, one after the other; it stops with the component. */
-export function useDownloads(ids: readonly number[]) {
+export function useDownloads(videos: readonly Video[]) {
   const [downloads, setDownloads] = useState<readonly Download[]>([]);
   const [isRunning, setRunning] = useState(false);
   const isGone = useRef(false);
@@ -21,10 +22,10 @@ export function useDownloads(ids: readonly number[]) {
   }, []);
   const start = async () => {
     setRunning(true);
-    for (const [index, videoId] of ids.entries()) {
+    for (const [index, video] of videos.entries()) {
       if (index > 0) await new Promise((resolve) => window.setTimeout(resolve, PAUSE_MS));
       if (isGone.current) return;
-      const download = await begin(videoId);
+      const download = await begin(video);
       setDownloads((known) => [...known, download]);
     }
     setRunning(false);
@@ -32,12 +33,12 @@ export function useDownloads(ids: readonly number[]) {
   return { downloads, isRunning, start };
 }
 
-async function begin(videoId: number): Promise<Download> {
+async function begin(video: Video): Promise<Download> {
   try {
-    const source = await videoApi.download(videoId);
+    const source = await videoApi.download(video.id);
     window.location.assign(source.url);
-    return { state: "started", videoId, source };
+    return { state: "started", video, source };
   } catch (error) {
-    return { state: "refused", videoId, error };
+    return { state: "refused", video, error };
   }
 }

@@ -6,8 +6,8 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
-import type { Video } from "../api/types";
-import { isMoving, videoApi, type VideoChange, type VideoFilter } from "../api/videoApi";
+import type { BulkAnswer, Video } from "../api/types";
+import { isMoving, videoApi, type BulkOrder, type VideoChange, type VideoFilter } from "../api/videoApi";
 import { liveness } from "../events/liveness";
 
 const ACTIVE_POLL_MS = 2_000;
@@ -61,11 +61,11 @@ export function useMove() {
   });
 }
 
-/** Retry, move or delete many. */
-export function useBulk() {
+/** Do one thing with many; `tell` hears what came of them, also when whoever asked is gone. */
+export function useBulk(tell: (answer: BulkAnswer) => void) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: videoApi.bulk,
+    mutationFn: (order: BulkOrder) => videoApi.bulk(order, tell),
     onSettled: () => client.invalidateQueries({ queryKey: videoKeys.all }),
   });
 }

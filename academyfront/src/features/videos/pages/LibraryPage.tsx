@@ -43,7 +43,7 @@ export default function LibraryPage() {
         <StatusChips value={filter.status} onChange={(status) => change({ ...filter, status })} />
         <ViewSwitch value={view} onChange={setView} />
       </div>
-      {marks !== null && marks.ids.size > 0 && (
+      {marks !== null && marks.videos.size > 0 && (
         <Suspense>
           <BulkBar selection={marks} />
         </Suspense>

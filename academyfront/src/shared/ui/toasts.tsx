@@ -1,6 +1,7 @@
 import { notifications } from "@mantine/notifications";
 import { i18next } from "@/shared/i18n";
 import { problemWords } from "./problemWords";
+import classes from "./toasts.module.css";
 
 export function toastDone(message: string): void {
   notifications.show({ message, color: "teal", autoClose: 4_000, closeButtonProps: closeButton() });
@@ -13,6 +14,18 @@ export function toastProblem(error: unknown): void {
 
 export function toastRefusal(title: string, message: string): void {
   notifications.show({ title, message, color: "red", autoClose: 12_000, closeButtonProps: closeButton() });
+}
+
+/** Stays until it is closed: the list may be long. */
+export function toastReasons(title: string, reasons: readonly string[]): void {
+  const message = (
+    <ul className={classes.reasons}>
+      {[...new Set(reasons)].map((reason) => (
+        <li key={reason}>{reason}</li>
+      ))}
+    </ul>
+  );
+  notifications.show({ title, message, color: "red", autoClose: false, closeButtonProps: closeButton() });
 }
 
 function closeButton() {
