@@ -1,9 +1,8 @@
 import { useState, type SubmitEvent } from "react";
 import { Button, Checkbox, Code, Group, Stack, Table, Text, TextInput } from "@mantine/core";
-import { useDisclosure } from "@mantine/hooks";
 import { IconKey } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
-import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
+import { ConfirmedButton } from "@/shared/ui/ConfirmedButton";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
 import { toastProblem } from "@/shared/ui/toasts";
@@ -52,7 +51,6 @@ export function ApiKeysPanel() {
 function KeyRow({ apiKey }: { apiKey: ApiKey }) {
   const { t } = useTranslation();
   const { revokeKey } = useSettle();
-  const [isAsking, asking] = useDisclosure(false);
   const isRevoked = apiKey.revoked_at !== null;
   return (
     <Table.Tr data-testid="api-key-row" data-revoked={isRevoked || undefined}>
@@ -67,29 +65,21 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
         {isRevoked ? (
           t("settings.revoked")
         ) : (
-          <Button
-            size="xs"
-            variant="subtle"
-            c="light-dark(#b3261e, #ffaaa3)"
-            aria-label={t("settings.revokeOf", { name: apiKey.name })}
-            onClick={asking.open}
-            data-testid="api-key-revoke"
-          >
-            {t("settings.revoke")}
-          </Button>
+          <ConfirmedButton
+            testId="api-key-revoke"
+            isDangerous
+            isPending={revokeKey.isPending}
+            text={t("settings.revoke")}
+            label={t("settings.revokeOf", { name: apiKey.name })}
+            question={{
+              title: t("settings.revokeTitle", { name: apiKey.name }),
+              text: t("settings.revokeText"),
+              confirm: t("settings.revoke"),
+              keep: t("video.keep"),
+            }}
+            onConfirm={(close) => revokeKey.mutate(apiKey.prefix, { onError: toastProblem, onSettled: close })}
+          />
         )}
-        <ConfirmDialog
-          isOpen={isAsking}
-          isDangerous
-          isPending={revokeKey.isPending}
-          testId="api-key-revoke"
-          title={t("settings.revokeTitle", { name: apiKey.name })}
-          text={t("settings.revokeText")}
-          confirm={t("settings.revoke")}
-          keep={t("video.keep")}
-          onConfirm={() => revokeKey.mutate(apiKey.prefix, { onError: toastProblem, onSettled: asking.close })}
-          onClose={asking.close}
-        />
       </Table.Td>
     </Table.Tr>
   );

@@ -5,10 +5,11 @@ import { IconUserPlus } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { HttpProblem } from "@/shared/api/problem";
 import { useSession } from "@/shared/api/session";
-import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
+import { ConfirmedButton } from "@/shared/ui/ConfirmedButton";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { useMembers, useSettle, type Member, type Role } from "../api/settings";
+import { FormToggle } from "./FormToggle";
 
 const ROLES: readonly Role[] = ["owner", "staff", "viewer"];
 const asRole = (value: string): Role => ROLES.find((role) => role === value) ?? "viewer";
@@ -21,16 +22,9 @@ export function MembersPanel() {
       title={t("settings.members")}
       testId="members"
       action={
-        <Button
-          variant="default"
-          size="xs"
-          leftSection={<IconUserPlus size={16} />}
-          aria-expanded={isOpen}
-          onClick={form.toggle}
-          data-testid="member-add"
-        >
+        <FormToggle isOpen={isOpen} onToggle={form.toggle} icon={<IconUserPlus size={16} />} testId="member-add">
           {t("settings.addMember")}
-        </Button>
+        </FormToggle>
       }
     >
       {isOpen && <AddMember onDone={form.close} />}
@@ -62,7 +56,6 @@ export function MembersPanel() {
 function MemberRow({ member }: { member: Member }) {
   const { t } = useTranslation();
   const { changeRole, removeMember } = useSettle();
-  const [isAsking, asking] = useDisclosure(false);
   const isMe = useSession().data?.user?.id === member.user_id;
   return (
     <Table.Tr data-testid="member-row">
@@ -84,28 +77,19 @@ function MemberRow({ member }: { member: Member }) {
         />
       </Table.Td>
       <Table.Td>
-        <Button
-          size="xs"
-          variant="subtle"
-          color="red.8"
-          c="light-dark(#b3261e, #ffaaa3)"
-          aria-label={t("settings.removeOf", { name: member.display_name })}
-          onClick={asking.open}
-          data-testid="member-remove"
-        >
-          {t("settings.remove")}
-        </Button>
-        <ConfirmDialog
-          isOpen={isAsking}
+        <ConfirmedButton
+          testId="member-remove"
           isDangerous
           isPending={removeMember.isPending}
-          testId="member-remove"
-          title={t("settings.removeTitle", { name: member.display_name })}
-          text={t("settings.removeText")}
-          confirm={t("settings.remove")}
-          keep={t("video.keep")}
-          onConfirm={() => removeMember.mutate(member.id, { onError: toastProblem, onSettled: asking.close })}
-          onClose={asking.close}
+          text={t("settings.remove")}
+          label={t("settings.removeOf", { name: member.display_name })}
+          question={{
+            title: t("settings.removeTitle", { name: member.display_name }),
+            text: t("settings.removeText"),
+            confirm: t("settings.remove"),
+            keep: t("video.keep"),
+          }}
+          onConfirm={(close) => removeMember.mutate(member.id, { onError: toastProblem, onSettled: close })}
         />
       </Table.Td>
     </Table.Tr>

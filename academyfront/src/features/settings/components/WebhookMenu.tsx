@@ -44,7 +44,7 @@ export function WebhookMenu({ webhook, onIssued, onEdit }: WebhookMenuProps) {
           <Menu.Item onClick={() => setAsked("rotate")} data-testid="webhook-rotate">
             {t("webhooks.rotate")}
           </Menu.Item>
-          <Menu.Item c="light-dark(#b3261e, #ffaaa3)" onClick={() => setAsked("remove")} data-testid="webhook-remove">
+          <Menu.Item c="var(--danger)" onClick={() => setAsked("remove")} data-testid="webhook-remove">
             {t("webhooks.remove")}
           </Menu.Item>
         </Menu.Dropdown>

@@ -1,11 +1,12 @@
 import { useState } from "react";
-import { Button, Stack, Text } from "@mantine/core";
+import { Stack, Text } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconWebhook } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { useWebhookActions, useWebhooks, type IssuedWebhook } from "../api/webhooks";
 import { USUAL_EVENT_TYPES } from "./eventTypes";
+import { FormToggle } from "./FormToggle";
 import { ShownOnce } from "./ShownOnce";
 import { WebhookForm } from "./WebhookForm";
 import { WebhookItem } from "./WebhookItem";
@@ -20,16 +21,9 @@ export function WebhooksPanel() {
       title={t("webhooks.title")}
       testId="webhooks"
       action={
-        <Button
-          variant="default"
-          size="xs"
-          leftSection={<IconWebhook size={16} />}
-          aria-expanded={isOpen}
-          onClick={form.toggle}
-          data-testid="webhook-add"
-        >
+        <FormToggle isOpen={isOpen} onToggle={form.toggle} icon={<IconWebhook size={16} />} testId="webhook-add">
           {t("webhooks.add")}
-        </Button>
+        </FormToggle>
       }
     >
       <Text size="sm" c="var(--text-soft)" mb="sm">

@@ -78,7 +78,7 @@ export default function BulkBar({ selection }: { selection: Selection }) {
         <Button
           size="sm"
           variant="default"
-          c="light-dark(#b3261e, #ffaaa3)"
+          c="var(--danger)"
           leftSection={<IconTrash size={17} />}
           onClick={() => setAsking("delete")}
           data-testid="bulk-delete"

@@ -52,7 +52,7 @@ function ResumeRefusal({ outcome, leftover }: { outcome: ContinueOutcome; leftov
   const { filename, size_bytes: sizeBytes } = leftover.video;
   const name = leftover.kept?.fileName ?? filename;
   return (
-    <Text role="alert" size="sm" c="light-dark(#a3241c, #ffaaa3)" w="100%" data-testid="resume-refusal">
+    <Text role="alert" size="sm" c="var(--danger)" w="100%" data-testid="resume-refusal">
       {outcome === "different_file"
         ? t("upload.otherFile", { name, size: formatBytes(sizeBytes, language) })
         : t("upload.fileNeeded", { name })}

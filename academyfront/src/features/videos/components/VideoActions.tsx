@@ -1,11 +1,10 @@
-import { useState } from "react";
 import { Button, Group, Text } from "@mantine/core";
 import { IconCloudCheck, IconDownload, IconPlayerStop, IconRefresh, IconTrash } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { assertNever } from "@/shared/assertNever";
 import { isHttpProblem } from "@/shared/api/problem";
-import { ConfirmDialog } from "@/shared/ui/ConfirmDialog";
+import { ConfirmedButton } from "@/shared/ui/ConfirmedButton";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import type { Video, VideoAction } from "../api/types";
 import { isSending, useUploads } from "../hooks/uploads";
@@ -138,10 +137,13 @@ function CancelButton({ video }: { video: Video }) {
     <ConfirmedButton
       testId="action-cancel"
       icon={<IconPlayerStop size={18} />}
-      label={t("video.actions.cancel")}
-      title={t("video.cancelTitle")}
-      text={t("video.cancelText")}
-      confirm={t("video.cancelConfirm")}
+      text={t("video.actions.cancel")}
+      question={{
+        title: t("video.cancelTitle"),
+        text: t("video.cancelText"),
+        confirm: t("video.cancelConfirm"),
+        keep: t("video.keep"),
+      }}
       isPending={cancel.isPending}
       onConfirm={(close) =>
         cancel.mutate(undefined, {
@@ -163,10 +165,13 @@ function DeleteButton({ video }: { video: Video }) {
       testId="action-delete"
       isDangerous
       icon={<IconTrash size={18} />}
-      label={t("video.actions.delete")}
-      title={t("video.deleteTitle")}
-      text={t("video.deleteText", { title: video.title })}
-      confirm={t("video.deleteConfirm")}
+      text={t("video.actions.delete")}
+      question={{
+        title: t("video.deleteTitle"),
+        text: t("video.deleteText", { title: video.title }),
+        confirm: t("video.deleteConfirm"),
+        keep: t("video.keep"),
+      }}
       isPending={remove.isPending}
       onConfirm={(close) =>
         remove.mutate(undefined, {
@@ -181,43 +186,5 @@ function DeleteButton({ video }: { video: Video }) {
         })
       }
     />
-  );
-}
-
-interface ConfirmedButtonProps {
-  testId: string;
-  icon: React.ReactNode;
-  label: string;
-  title: string;
-  text: string;
-  confirm: string;
-  isPending: boolean;
-  isDangerous?: boolean;
-  onConfirm: (close: () => void) => void;
-}
-
-function ConfirmedButton(props: ConfirmedButtonProps) {
-  const { t } = useTranslation();
-  const [isOpen, setOpen] = useState(false);
-  const close = () => setOpen(false);
-  return (
-    <>
-      <Button
-        variant="default"
-        leftSection={props.icon}
-        data-testid={props.testId}
-        {...(props.isDangerous === true ? { c: "light-dark(#b3261e, #ffaaa3)" } : {})}
-        onClick={() => setOpen(true)}
-      >
-        {props.label}
-      </Button>
-      <ConfirmDialog
-        {...props}
-        isOpen={isOpen}
-        keep={t("video.keep")}
-        onClose={close}
-        onConfirm={() => props.onConfirm(close)}
-      />
-    </>
   );
 }
