@@ -64,6 +64,17 @@ def open_session(page: Page, session: str = SHELF) -> None:
     page.get_by_test_id("order-line").nth(5).wait_for()
 
 
+def move_by_key(page: Page, row: Locator, key: str, *, place: int, to: int) -> None:
+    """Pick a row up, move it by one, and put it down, as a screen reader tells it."""
+    told = page.locator("[id^=DndLiveRegion]")
+    row.focus()
+    page.keyboard.press("Space")
+    expect(told).to_contain_text(f"{place}번째")
+    page.keyboard.press(key)
+    expect(told).to_contain_text(f"{to}번째 자리입니다")
+    page.keyboard.press("Space")
+
+
 def handle(page: Page, video_id: int) -> Locator:
     return page.locator(f"[data-video-id='{video_id}']").get_by_test_id("order-handle")
 
@@ -101,13 +112,7 @@ def test_a_session_is_put_in_order_with_the_keyboard_and_told_to_a_screen_reader
 ) -> None:
     page.reload()
     open_session(page)
-    page.get_by_test_id("order-handle").nth(1).focus()
-    page.keyboard.press("Space")
-    told = page.locator("[id^=DndLiveRegion]")
-    expect(told).to_contain_text("2번째")
-    page.keyboard.press("ArrowUp")
-    expect(told).to_contain_text("1번째 자리입니다")
-    page.keyboard.press("Space")
+    move_by_key(page, page.get_by_test_id("order-handle").nth(1), "ArrowUp", place=2, to=1)
     expected = [seeded[1], seeded[0], *seeded[2:]]
     wait_until(lambda: order_on_server(stack) == expected, timeout_seconds=10, message="the server has the order")
 
@@ -120,13 +125,7 @@ def test_a_row_dropped_after_the_last_one_ends_its_session(page: Page, stack: St
     wait_until(lambda: order_on_server(stack) == by_mouse, timeout_seconds=10, message="the first is the last")
     wait_until(lambda: order_on_page(page) == by_mouse, timeout_seconds=10, message="the page shows the order")
 
-    handle(page, seeded[5]).focus()
-    page.keyboard.press("Space")
-    told = page.locator("[id^=DndLiveRegion]")
-    expect(told).to_contain_text("5번째")
-    page.keyboard.press("ArrowDown")
-    expect(told).to_contain_text("6번째 자리입니다")
-    page.keyboard.press("Space")
+    move_by_key(page, handle(page, seeded[5]), "ArrowDown", place=5, to=6)
     by_keyboard = [*seeded[1:5], seeded[0], seeded[5]]
     wait_until(lambda: order_on_server(stack) == by_keyboard, timeout_seconds=10, message="another one is the last")
 
@@ -208,6 +207,12 @@ def test_many_get_their_rules_at_once_and_each_that_cannot_says_why(
     expect(page.get_by_test_id("bulk-bar")).to_contain_text("1개 선택")
     expected = {"allow_skip": False, "max_speed": 1.5, "watermark": False}
     assert [stack.http.get(f"{VIDEOS}{seeded[one]}/").json()["policy"] for one in (0, 2)] == [expected, expected]
+
+    page.reload()
+    for number in (0, 2):
+        page.get_by_test_id("select-video").nth(number).check()
+    page.get_by_test_id("bulk-policy").click()
+    expect(page.get_by_text("지금은 영상마다 규칙이 다릅니다")).to_be_visible()
 
 
 def test_what_cannot_be_done_says_why_and_stays_marked(page: Page, stack: Stack) -> None:

@@ -18,6 +18,7 @@ export const en: Catalogue = {
     otherLanguageShort: "한",
     offline: "You are offline. Everything goes on by itself once you are back.",
     close: "Close",
+    keep: "Keep it",
     loading: "Loading",
   },
   login: {
@@ -94,6 +95,7 @@ export const en: Catalogue = {
       moveHint: "Choose a session or write a new name. Left empty, they are in no session.",
       policyTitle_one: "Viewing rules of {{count}} video",
       policyTitle_other: "Viewing rules of {{count}} videos",
+      policyDiffers: "Their rules differ now. Saving gives all of them the rules below.",
       deleteTitle_one: "Delete {{count}} video?",
       deleteTitle_other: "Delete {{count}} videos?",
       deleteText: "The videos and their source files go for good.",
@@ -226,7 +228,6 @@ export const en: Catalogue = {
     edit: "Edit title and viewing rules",
     editTitle: "Title",
     save: "Save",
-    close: "Close",
     titleRequired: "Please enter a title.",
     pendingTitle: "The upload is not finished yet",
     pendingText: "It goes on by itself once the whole file has arrived. If sending broke off, choose the same file again.",
@@ -263,7 +264,6 @@ export const en: Catalogue = {
     cancelTitle: "Cancel encoding?",
     cancelText: "What was encoded so far is thrown away. You can encode again later.",
     cancelConfirm: "Cancel encoding",
-    keep: "Keep it",
   },
   policy: {
     title: "Viewing rules",

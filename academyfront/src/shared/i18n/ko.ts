@@ -16,6 +16,7 @@ export const ko = {
     otherLanguageShort: "EN",
     offline: "인터넷에 연결되어 있지 않습니다. 연결되면 자동으로 이어집니다.",
     close: "닫기",
+    keep: "그대로 두기",
     loading: "불러오는 중",
   },
   login: {
@@ -92,6 +93,7 @@ export const ko = {
       moveHint: "있는 차시를 고르거나 새 이름을 적어 주세요. 비워 두면 차시에서 뺍니다.",
       policyTitle_one: "영상 {{count}}개의 시청 규칙",
       policyTitle_other: "영상 {{count}}개의 시청 규칙",
+      policyDiffers: "지금은 영상마다 규칙이 다릅니다. 저장하면 모두 아래 규칙으로 바뀝니다.",
       deleteTitle_one: "영상 {{count}}개를 삭제할까요?",
       deleteTitle_other: "영상 {{count}}개를 삭제할까요?",
       deleteText: "영상과 원본 파일이 모두 지워지며, 되돌릴 수 없습니다.",
@@ -224,7 +226,6 @@ export const ko = {
     edit: "제목과 시청 규칙 고치기",
     editTitle: "제목",
     save: "저장",
-    close: "닫기",
     titleRequired: "제목을 입력해 주세요.",
     pendingTitle: "업로드가 아직 끝나지 않았습니다",
     pendingText: "파일이 모두 도착하면 자동으로 이어집니다. 전송이 끊겼다면 같은 파일을 다시 선택해 주세요.",
@@ -261,7 +262,6 @@ export const ko = {
     cancelTitle: "인코딩을 취소할까요?",
     cancelText: "지금까지 변환한 내용은 버려집니다. 나중에 다시 인코딩할 수 있습니다.",
     cancelConfirm: "인코딩 취소",
-    keep: "그대로 두기",
   },
   policy: {
     title: "시청 규칙",

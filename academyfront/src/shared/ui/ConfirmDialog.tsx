@@ -1,13 +1,14 @@
-import { Button, Group, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { Dialog } from "./Dialog";
+import { DialogActions } from "./DialogActions";
 
 export interface ConfirmDialogProps {
   isOpen: boolean;
   title: string;
   text: string;
   confirm: string;
-  /** What the other button says: that everything stays as it is. */
-  keep: string;
+  /** What the other button says, if there is more to say than that everything stays as it is. */
+  keep?: string | undefined;
   testId: string;
   isPending?: boolean;
   isDangerous?: boolean;
@@ -20,10 +21,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
   return (
     <Dialog isOpen={props.isOpen} onClose={props.onClose} title={props.title}>
       <Text c="var(--text-soft)">{props.text}</Text>
-      <Group justify="flex-end" mt="lg">
-        <Button variant="default" onClick={props.onClose} data-autofocus>
-          {props.keep}
-        </Button>
+      <DialogActions onClose={props.onClose} keep={props.keep} isKeepFocused>
         <Button
           color={props.isDangerous === true ? "red.8" : "brand"}
           loading={props.isPending === true}
@@ -32,7 +30,7 @@ export function ConfirmDialog(props: ConfirmDialogProps) {
         >
           {props.confirm}
         </Button>
-      </Group>
+      </DialogActions>
     </Dialog>
   );
 }

@@ -9,7 +9,7 @@ interface ConfirmedButtonProps {
   /** Where the text alone does not say of what: in a row of a table. */
   label?: string;
   icon?: ReactNode;
-  question: Pick<ConfirmDialogProps, "title" | "text" | "confirm" | "keep">;
+  question: Pick<ConfirmDialogProps, "title" | "text" | "confirm">;
   isPending: boolean;
   isDangerous?: boolean;
   onConfirm: (close: () => void) => void;

@@ -75,7 +75,6 @@ function KeyRow({ apiKey }: { apiKey: ApiKey }) {
               title: t("settings.revokeTitle", { name: apiKey.name }),
               text: t("settings.revokeText"),
               confirm: t("settings.revoke"),
-              keep: t("video.keep"),
             }}
             onConfirm={(close) => revokeKey.mutate(apiKey.prefix, { onError: toastProblem, onSettled: close })}
           />

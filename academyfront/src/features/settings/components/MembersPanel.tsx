@@ -87,7 +87,6 @@ function MemberRow({ member }: { member: Member }) {
             title: t("settings.removeTitle", { name: member.display_name }),
             text: t("settings.removeText"),
             confirm: t("settings.remove"),
-            keep: t("video.keep"),
           }}
           onConfirm={(close) => removeMember.mutate(member.id, { onError: toastProblem, onSettled: close })}
         />

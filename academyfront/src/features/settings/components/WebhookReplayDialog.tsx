@@ -1,7 +1,8 @@
 import { useState } from "react";
-import { Button, Group, NumberInput, Radio, Stack, Text } from "@mantine/core";
+import { Button, NumberInput, Radio, Stack, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Dialog } from "@/shared/ui/Dialog";
+import { DialogActions } from "@/shared/ui/DialogActions";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { useWebhookActions, type Webhook } from "../api/webhooks";
 
@@ -53,10 +54,7 @@ export function WebhookReplayDialog({ webhook, onClose }: { webhook: Webhook; on
             onChange={setPosition}
           />
         )}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onClose} data-autofocus>
-            {t("webhooks.cancel")}
-          </Button>
+        <DialogActions onClose={onClose} keep={t("webhooks.cancel")} isKeepFocused>
           <Button
             loading={replay.isPending}
             disabled={from === "position" && position === ""}
@@ -65,7 +63,7 @@ export function WebhookReplayDialog({ webhook, onClose }: { webhook: Webhook; on
           >
             {t("webhooks.replay")}
           </Button>
-        </Group>
+        </DialogActions>
       </Stack>
     </Dialog>
   );

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { ActionIcon, Button, Group, Text } from "@mantine/core";
 import { IconDownload, IconFolderSymlink, IconRefresh, IconShieldCheck, IconTrash, IconX } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
@@ -38,53 +38,26 @@ export default function BulkBar({ selection }: { selection: Selection }) {
         {t("library.bulk.selected", { count: ids.length })}
       </Text>
       <Group gap={6} className={classes.actions}>
-        <Button
-          size="sm"
-          variant="default"
-          leftSection={<IconRefresh size={17} />}
-          loading={bulk.isPending && asking === null}
+        <BarButton
+          icon={<IconRefresh size={17} />}
+          isPending={bulk.isPending && asking === null}
           onClick={() => run({ action: "retry", video_ids: ids })}
-          data-testid="bulk-retry"
+          testId="bulk-retry"
         >
           {t("video.actions.retry")}
-        </Button>
-        <Button
-          size="sm"
-          variant="default"
-          leftSection={<IconFolderSymlink size={17} />}
-          onClick={() => setAsking("move")}
-          data-testid="bulk-move"
-        >
+        </BarButton>
+        <BarButton icon={<IconFolderSymlink size={17} />} onClick={() => setAsking("move")} testId="bulk-move">
           {t("library.bulk.move")}
-        </Button>
-        <Button
-          size="sm"
-          variant="default"
-          leftSection={<IconShieldCheck size={17} />}
-          onClick={() => setAsking("policy")}
-          data-testid="bulk-policy"
-        >
+        </BarButton>
+        <BarButton icon={<IconShieldCheck size={17} />} onClick={() => setAsking("policy")} testId="bulk-policy">
           {t("policy.title")}
-        </Button>
-        <Button
-          size="sm"
-          variant="default"
-          leftSection={<IconDownload size={17} />}
-          onClick={() => setAsking("download")}
-          data-testid="bulk-download"
-        >
+        </BarButton>
+        <BarButton icon={<IconDownload size={17} />} onClick={() => setAsking("download")} testId="bulk-download">
           {t("video.actions.download")}
-        </Button>
-        <Button
-          size="sm"
-          variant="default"
-          c="var(--danger)"
-          leftSection={<IconTrash size={17} />}
-          onClick={() => setAsking("delete")}
-          data-testid="bulk-delete"
-        >
+        </BarButton>
+        <BarButton icon={<IconTrash size={17} />} isDangerous onClick={() => setAsking("delete")} testId="bulk-delete">
           {t("video.actions.delete")}
-        </Button>
+        </BarButton>
         <ActionIcon
           variant="subtle"
           color="gray"
@@ -104,7 +77,6 @@ export default function BulkBar({ selection }: { selection: Selection }) {
         title={t("library.bulk.deleteTitle", { count: ids.length })}
         text={t("library.bulk.deleteText")}
         confirm={t("video.deleteConfirm")}
-        keep={t("video.keep")}
         onConfirm={() => run({ action: "delete", video_ids: ids })}
         onClose={() => setAsking(null)}
       />
@@ -127,5 +99,30 @@ export default function BulkBar({ selection }: { selection: Selection }) {
         onClose={() => setAsking(null)}
       />
     </div>
+  );
+}
+
+interface BarButtonProps {
+  icon: ReactNode;
+  testId: string;
+  isPending?: boolean;
+  isDangerous?: boolean;
+  onClick: () => void;
+  children: ReactNode;
+}
+
+function BarButton({ icon, testId, isPending = false, isDangerous = false, onClick, children }: BarButtonProps) {
+  return (
+    <Button
+      size="sm"
+      variant="default"
+      leftSection={icon}
+      loading={isPending}
+      {...(isDangerous ? { c: "var(--danger)" } : {})}
+      onClick={onClick}
+      data-testid={testId}
+    >
+      {children}
+    </Button>
   );
 }

@@ -1,9 +1,10 @@
 import { useState } from "react";
-import { Anchor, Button, Group, Text } from "@mantine/core";
+import { Anchor, Button, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { formatBytes } from "@/shared/i18n/format";
 import { useLanguage } from "@/shared/i18n/useLanguage";
 import { Dialog } from "@/shared/ui/Dialog";
+import { DialogActions } from "@/shared/ui/DialogActions";
 import { problemWords } from "@/shared/ui/problemWords";
 import type { Video } from "../api/types";
 import { useDownloads, type Download } from "../hooks/useDownloads";
@@ -27,10 +28,7 @@ export function DownloadDialog({ videos, onClose }: DownloadDialogProps) {
           <DownloadLine key={download.video.id} download={download} />
         ))}
       </ul>
-      <Group justify="flex-end" mt="lg">
-        <Button variant="default" onClick={onClose}>
-          {t("app.close")}
-        </Button>
+      <DialogActions onClose={onClose} keep={t("app.close")}>
         {!isBegun || isRunning ? (
           <Button
             loading={isRunning}
@@ -43,7 +41,7 @@ export function DownloadDialog({ videos, onClose }: DownloadDialogProps) {
             {t("library.bulk.downloadStart")}
           </Button>
         ) : null}
-      </Group>
+      </DialogActions>
     </Dialog>
   );
 }

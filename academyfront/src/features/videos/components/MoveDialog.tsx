@@ -1,7 +1,8 @@
 import { useState, type SubmitEvent } from "react";
-import { Button, Group, TextInput } from "@mantine/core";
+import { Button, TextInput } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Dialog } from "@/shared/ui/Dialog";
+import { DialogActions } from "@/shared/ui/DialogActions";
 import { useSessions } from "../hooks/useVideos";
 
 interface MoveDialogProps {
@@ -38,14 +39,11 @@ export function MoveDialog({ isOpen, isPending, count, onMove, onClose }: MoveDi
         <datalist id="known-sessions">
           {sessions.map((known) => (known.session === "" ? null : <option key={known.session} value={known.session} />))}
         </datalist>
-        <Group justify="flex-end" mt="lg">
-          <Button variant="default" onClick={onClose}>
-            {t("video.keep")}
-          </Button>
+        <DialogActions onClose={onClose}>
           <Button type="submit" loading={isPending} data-testid="move-confirm">
             {t("library.bulk.move")}
           </Button>
-        </Group>
+        </DialogActions>
       </form>
     </Dialog>
   );

@@ -78,7 +78,6 @@ function DiscardButton({ offer }: { offer: Offer }) {
         title={t("upload.discardTitle")}
         text={t("upload.discardText", { title: offer.video.title })}
         confirm={t("upload.discard")}
-        keep={t("video.keep")}
         isDangerous
         isPending={discard.isPending}
         onClose={() => setAsking(false)}

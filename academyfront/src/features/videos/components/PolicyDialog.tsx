@@ -1,10 +1,11 @@
 import { useState, type SubmitEvent } from "react";
-import { Button, Group, Text } from "@mantine/core";
+import { Button, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Dialog } from "@/shared/ui/Dialog";
+import { DialogActions } from "@/shared/ui/DialogActions";
 import type { PlaybackPolicy, Video } from "../api/types";
 import { PolicyFields } from "./PolicyFields";
-import { sharedPolicy } from "./policyWords";
+import { NO_RULES, sharedPolicy } from "./policyWords";
 
 interface PolicyDialogProps {
   videos: readonly Video[];
@@ -16,7 +17,8 @@ interface PolicyDialogProps {
 /** Asks for the rules that all marked videos get. */
 export function PolicyDialog({ videos, isPending, onSet, onClose }: PolicyDialogProps) {
   const { t } = useTranslation();
-  const [policy, setPolicy] = useState(() => sharedPolicy(videos.map((video) => video.policy)));
+  const [shared] = useState(() => sharedPolicy(videos.map((video) => video.policy)));
+  const [policy, setPolicy] = useState(shared ?? NO_RULES);
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     onSet(policy);
@@ -25,17 +27,14 @@ export function PolicyDialog({ videos, isPending, onSet, onClose }: PolicyDialog
     <Dialog onClose={onClose} title={t("library.bulk.policyTitle", { count: videos.length })}>
       <form onSubmit={submit}>
         <Text size="sm" c="var(--text-soft)" mb="md">
-          {t("policy.hint")}
+          {shared === null ? t("library.bulk.policyDiffers") : t("policy.hint")}
         </Text>
         <PolicyFields policy={policy} onChange={setPolicy} />
-        <Group justify="flex-end" mt="lg">
-          <Button variant="default" onClick={onClose}>
-            {t("video.keep")}
-          </Button>
+        <DialogActions onClose={onClose}>
           <Button type="submit" loading={isPending} data-testid="bulk-policy-confirm">
             {t("video.save")}
           </Button>
-        </Group>
+        </DialogActions>
       </form>
     </Dialog>
   );

@@ -142,7 +142,6 @@ function CancelButton({ video }: { video: Video }) {
         title: t("video.cancelTitle"),
         text: t("video.cancelText"),
         confirm: t("video.cancelConfirm"),
-        keep: t("video.keep"),
       }}
       isPending={cancel.isPending}
       onConfirm={(close) =>
@@ -170,7 +169,6 @@ function DeleteButton({ video }: { video: Video }) {
         title: t("video.deleteTitle"),
         text: t("video.deleteText", { title: video.title }),
         confirm: t("video.deleteConfirm"),
-        keep: t("video.keep"),
       }}
       isPending={remove.isPending}
       onConfirm={(close) =>

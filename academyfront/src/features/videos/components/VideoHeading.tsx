@@ -1,9 +1,10 @@
 import { useState, type SubmitEvent } from "react";
-import { ActionIcon, Button, Group, Stack, Text, TextInput, Title, Tooltip } from "@mantine/core";
+import { ActionIcon, Button, Stack, Text, TextInput, Title, Tooltip } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
 import { IconPencil } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Dialog } from "@/shared/ui/Dialog";
+import { DialogActions } from "@/shared/ui/DialogActions";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import type { Video } from "../api/types";
 import { useVideoActions } from "../hooks/useVideos";
@@ -81,14 +82,11 @@ function EditForm({ video, onDone }: { video: Video; onDone: () => void }) {
           </Text>
           <PolicyFields policy={policy} onChange={setPolicy} />
         </div>
-        <Group justify="flex-end">
-          <Button variant="default" onClick={onDone}>
-            {t("video.close")}
-          </Button>
+        <DialogActions onClose={onDone} keep={t("app.close")}>
           <Button type="submit" loading={update.isPending} disabled={isEmpty} data-testid="edit-save">
             {t("video.save")}
           </Button>
-        </Group>
+        </DialogActions>
       </Stack>
     </form>
   );
