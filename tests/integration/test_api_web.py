@@ -8,8 +8,11 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import override_settings
+from django.utils.translation import get_language
+from drf_spectacular.generators import SchemaGenerator
 
 from apps.api.config.content_security import content_security_policy
+from apps.api.openapi import OnceGenerator
 
 pytestmark = pytest.mark.django_db
 
@@ -121,6 +124,21 @@ class TestOpenApi:
         assert answer.status_code == 200
         document: dict[str, Any] = json.loads(answer.content)
         return document
+
+    def test_it_is_made_once_for_each_language_whoever_asks(self, client: Client, monkeypatch: Any) -> None:
+        made: list[str | None] = []
+        make: Any = SchemaGenerator.get_schema
+
+        def counted(*arguments: Any) -> Any:
+            made.append(get_language())
+            return make(*arguments)
+
+        monkeypatch.setattr(SchemaGenerator, "get_schema", counted)
+        monkeypatch.setattr(OnceGenerator, "_made", {})
+        for language in ("ko", "en", "ko", "en"):
+            answer = client.get("/api/v1/schema/", headers={"Accept-Language": language})
+            assert answer.json()["openapi"] == "3.1.0"
+        assert made == ["ko-kr", "en"]
 
     def test_every_operation_can_answer_our_error(self, document: dict[str, Any]) -> None:
         assert document["components"]["schemas"]["Error"]["required"] == ["code", "detail", "hint", "request_id"]

@@ -174,7 +174,15 @@ class TestVideosBehindANumber:
         DeadLetter.objects.update(video_id=video.pk, tenant_id=pipeline.tenant.pk)
         assert self.look(operator, "dead_letters", tenant=pipeline.tenant.code) == [video.pk]
 
-    @pytest.mark.parametrize("query", [{}, {"place": "nowhere"}, {"place": "queued", "tenant": "no-such"}])
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {},
+            {"place": "nowhere"},
+            {"place": "queued", "tenant": "no-such"},
+            {"place": "queued", "tenant": "\0"},
+        ],
+    )
     def test_a_question_without_a_place_is_refused(self, operator: Client, query: dict[str, str]) -> None:
         assert operator.get(f"{VIDEOS}ops/videos/", query).status_code == 400
 

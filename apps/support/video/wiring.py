@@ -17,7 +17,7 @@ from .services.verification import BoundedProber
 
 @cache
 def clock() -> Clock:
-    """Return the machine's clock, for what only this process compares."""
+    """Return the machine's clock, for what may be seconds off: tokens that last for hours, and what a page shows."""
     return SystemClock()
 
 
