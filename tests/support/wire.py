@@ -147,24 +147,26 @@ class _Relay(BaseHTTPRequestHandler):
         else:
             if fate == "damage":
                 body[size_bytes // 2] ^= 1
-            if self._pass_on(bytes(body)) == HTTPStatus.OK:
+            status, headers, content = self._ask_storage(bytes(body))
+            if status == HTTPStatus.OK:
+                # Before the sender hears of it: what it does next may be what a test looks at.
                 self.line.delivered.append(put)
+            self._answer(status, headers, content)
 
     def do_GET(self) -> None:
-        self._pass_on(None)
+        self._answer(*self._ask_storage(None))
 
     def do_OPTIONS(self) -> None:
-        self._pass_on(None)
+        self._answer(*self._ask_storage(None))
 
-    def _pass_on(self, body: bytes | None) -> int:
+    def _ask_storage(self, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
         storage = http.client.HTTPConnection(urlsplit(self.line.target).netloc, timeout=30)
         # The signature covers the host: it must be the one that the client asked.
         storage.request(self.command, self.path, body=body, headers=dict(self.headers))
         answer = storage.getresponse()
         content = answer.read()
         storage.close()
-        self._answer(answer.status, dict(answer.getheaders()), content)
-        return answer.status
+        return answer.status, dict(answer.getheaders()), content
 
     def _answer(self, status: int, headers: Mapping[str, str], content: bytes) -> None:
         self.send_response(status)
