@@ -112,6 +112,15 @@ class OutboundClient:
         if not is_allowed:
             raise SendFailed("address_refused")
 
+    def look_up(self, url: str) -> None:
+        """
+        Resolve a URL's name and check its addresses, as a send would, and connect to none.
+
+        Raises:
+            SendFailed: `url_refused`, `name_not_resolved` or `address_refused`.
+        """
+        self._addresses_of(self._target_of(url))
+
     def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> Answer:
         """
         Send once, and return the answer whatever its status.

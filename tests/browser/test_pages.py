@@ -201,6 +201,7 @@ def test_axe_finds_nothing_serious_on_any_page(
         "/settings": "members",
         "/operations": "throughput",
         "/operations/videos?place=failed": "placed-video",
+        "/operations/webhooks?group=active": "ops-webhooks-page",
         "/nowhere": "state-not-found",
     }
     for path, mark in places.items():

@@ -48,6 +48,7 @@ QUERIES: Mapping[str, object] = {
     "after": 0,
     "before": 2**62,
     "cursor": "cD0x",
+    "group": "active",
     "limit": 1000,
     "mine": "false",
     "page_size": 100,

@@ -33,6 +33,10 @@ export const router = createBrowserRouter([
         lazy: async () => ({ Component: (await import("@/features/ops/pages/PlacePage")).default }),
       },
       {
+        path: "operations/webhooks",
+        lazy: async () => ({ Component: (await import("@/features/ops/pages/WebhooksPage")).default }),
+      },
+      {
         path: "settings",
         lazy: async () => ({ Component: (await import("@/features/settings/pages/SettingsPage")).default }),
       },

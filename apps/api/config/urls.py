@@ -14,6 +14,7 @@ urlpatterns = [
     path("api/v1/auth/", include("apps.core.urls")),
     path("api/v1/tenant/", include("apps.core.tenant_urls")),
     path("api/v1/tenant/webhooks/", include("apps.support.webhooks.urls")),
+    path("api/v1/media/videos/ops/webhooks/", include("apps.support.webhooks.ops_urls")),
     path("api/v1/media/videos/", include("apps.support.video.urls")),
     path("api/v1/schema/", SpectacularJSONAPIView.as_view(), name="schema"),
     path("playback/", include("apps.support.video.playback_urls")),

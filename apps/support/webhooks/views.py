@@ -20,7 +20,7 @@ from apps.support.video.wiring import shared_clock
 
 from . import wiring
 from .errors import WebhookLimitReached, WebhookUrlRefused
-from .selectors import deliveries_of, endpoint_of, endpoints_of
+from .selectors.endpoints import deliveries_of, endpoint_of, endpoints_of
 from .serializers import (
     DELIVERIES_SHOWN,
     AddWebhookSerializer,

@@ -470,6 +470,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/media/videos/ops/webhooks/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Count webhooks, what waits to be sent to them, and what failed in the last hour. */
+        get: operations["ops_webhooks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/media/videos/ops/webhooks/endpoints/": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description List up to 100 webhooks, those for which an event has waited longest first. */
+        get: operations["ops_webhook_endpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/media/videos/quota/": {
         parameters: {
             query?: never;
@@ -1506,6 +1540,74 @@ export interface components {
             waiting_for_retry: number;
             /** Format: date-time */
             oldest_queued_since: string | null;
+        };
+        /**
+         * @description How one webhook stands.
+         * @example {
+         *       "webhook_id": 1,
+         *       "tenant_code": "text",
+         *       "host": "text",
+         *       "disabled_reason": "owner",
+         *       "waiting": 1,
+         *       "waiting_since": "2026-03-02T12:00:00Z",
+         *       "failed_attempts": 1,
+         *       "last_attempt": {
+         *         "at": "2026-03-02T12:00:00Z",
+         *         "attempt": 1,
+         *         "status": 1,
+         *         "fault": "scheme",
+         *         "answer": "text",
+         *         "milliseconds": 1
+         *       }
+         *     }
+         */
+        OpsWebhookEndpoint: {
+            webhook_id: number;
+            tenant_code: string;
+            host: string;
+            disabled_reason: components["schemas"]["WebhookDisabledReasonEnum"] | components["schemas"]["NullEnum"];
+            waiting: number;
+            /** Format: date-time */
+            waiting_since: string | null;
+            /** @description In the last hour. */
+            failed_attempts: number;
+            /** @description Of the event that waits longest. */
+            last_attempt: components["schemas"]["WebhookAttempt"] | null;
+        };
+        /**
+         * @description How all webhooks stand. What waits is counted of those that are on.
+         * @example {
+         *       "active": 1,
+         *       "disabled": {},
+         *       "waiting": 1,
+         *       "oldest_waiting_since": "2026-03-02T12:00:00Z",
+         *       "unsent_since": "2026-03-02T12:00:00Z",
+         *       "failed_attempts": 1,
+         *       "delivered_at": "2026-03-02T12:00:00Z"
+         *     }
+         */
+        OpsWebhooks: {
+            active: number;
+            /** @description By reason. */
+            disabled: {
+                [key: string]: number;
+            };
+            /** @description Events that wait to be sent. */
+            waiting: number;
+            /** Format: date-time */
+            oldest_waiting_since: string | null;
+            /**
+             * Format: date-time
+             * @description Since when something could be sent that nobody sends. Null: the senders keep up.
+             */
+            unsent_since: string | null;
+            /** @description In the last hour. */
+            failed_attempts: number;
+            /**
+             * Format: date-time
+             * @description When a receiver last took something, as far back as the log goes.
+             */
+            delivered_at: string | null;
         };
         OpsWorker: {
             worker_id: string;
@@ -3967,6 +4069,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PlacedVideo"][];
+                };
+            };
+            400: components["responses"]["400.bad_request.invalid_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    ops_webhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpsWebhooks"];
+                };
+            };
+            400: components["responses"]["400.bad_request"];
+            401: components["responses"]["401.invalid_api_key.not_authenticated"];
+            403: components["responses"]["403.permission_denied"];
+            429: components["responses"]["429.throttled"];
+            500: components["responses"]["500.internal_error"];
+            503: components["responses"]["503.service_unavailable"];
+        };
+    };
+    ops_webhook_endpoints: {
+        parameters: {
+            query: {
+                /**
+                 * @description * `active` - active
+                 *     * `disabled` - disabled
+                 *     * `waiting` - waiting
+                 *     * `failing` - failing
+                 */
+                group: "active" | "disabled" | "waiting" | "failing";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpsWebhookEndpoint"][];
                 };
             };
             400: components["responses"]["400.bad_request.invalid_request"];

@@ -13,6 +13,8 @@ from django.db import DatabaseError, InterfaceError, connection
 from prometheus_client.core import REGISTRY, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from libs.observability.gauges import Gauges, GaugeSource, Reading, gauge_sources
+
 from .. import wiring
 from ..selectors import health
 from ..selectors.diagnosis import MeasuredQueue
@@ -20,31 +22,21 @@ from .reconciler import INVARIANTS, PERIOD_SECONDS
 
 log = structlog.get_logger(__name__)
 
-_GAUGES: dict[str, tuple[str, list[str]]] = {
-    "academy_video_tables_up": ("1 if the database answered this scrape, else 0 and the other gauges are missing.", []),
-    "academy_video_videos": ("Videos on the way to READY, by step.", ["step"]),
-    "academy_video_videos_oldest_age_seconds": ("Since when the one is there that has been there longest.", ["step"]),
-    "academy_video_jobs": ("Active jobs by state.", ["state"]),
-    "academy_video_workers": ("Workers with a live lease, or heard of in the last two minutes.", []),
-    "academy_video_outbox_unsent": ("Outbox messages that are not sent, due or not.", []),
-    "academy_video_outbox_failing": ("Unsent ones whose last send failed.", []),
-    "academy_video_outbox_oldest_due_age_seconds": ("How long the oldest one has been due; 0 if none is.", []),
-    "academy_video_queue_messages": ("Messages in a queue; missing if it did not answer.", ["queue", "state"]),
-    "academy_video_dead_letters_kept": ("Dead letters that wait for a person.", []),
-    "academy_video_invariant_findings": ("Findings of the last round.", ["invariant", "severity"]),
-    "academy_video_invariant_last_round_timestamp_seconds": ("When it last ran to its end.", ["invariant"]),
-    "academy_video_invariant_period_seconds": ("How often it is meant to run.", ["invariant"]),
+_GAUGES: Gauges = {
+    "tables_up": ("1 if the database answered this scrape, else 0 and the other gauges are missing.", []),
+    "videos": ("Videos on the way to READY, by step.", ["step"]),
+    "videos_oldest_age_seconds": ("Since when the one is there that has been there longest.", ["step"]),
+    "jobs": ("Active jobs by state.", ["state"]),
+    "workers": ("Workers with a live lease, or heard of in the last two minutes.", []),
+    "outbox_unsent": ("Outbox messages that are not sent, due or not.", []),
+    "outbox_failing": ("Unsent ones whose last send failed.", []),
+    "outbox_oldest_due_age_seconds": ("How long the oldest one has been due; 0 if none is.", []),
+    "queue_messages": ("Messages in a queue; missing if it did not answer.", ["queue", "state"]),
+    "dead_letters_kept": ("Dead letters that wait for a person.", []),
+    "invariant_findings": ("Findings of the last round.", ["invariant", "severity"]),
+    "invariant_last_round_timestamp_seconds": ("When it last ran to its end.", ["invariant"]),
+    "invariant_period_seconds": ("How often it is meant to run.", ["invariant"]),
 }
-
-
-class _Reading:
-    """Gauges of one scrape."""
-
-    def __init__(self) -> None:
-        self.families = {name: GaugeMetricFamily(name, text, labels=labels) for name, (text, labels) in _GAUGES.items()}
-
-    def set(self, name: str, value: float, *labels: str) -> None:
-        self.families[f"academy_video_{name}"].add_metric(labels, value)
 
 
 class LineGauges(Collector):
@@ -52,18 +44,19 @@ class LineGauges(Collector):
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Name what is collected, without reading anything."""
-        return _Reading().families.values()
+        return Reading(_sources()).families.values()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Read everything once."""
-        reading = _Reading()
+        reading = Reading(_sources())
         try:
-            _read_tables(reading, now=wiring.shared_clock().now())
-            _read_queues(reading, wiring.fast_queue())
+            now = wiring.shared_clock().now()
+            for source in _sources():
+                source.read(reading, now)
             reading.set("tables_up", 1)
         except (DatabaseError, InterfaceError) as error:
             log.warning("gauges_not_read", error=str(error))
-            reading = _Reading()
+            reading = Reading(_sources())
             reading.set("tables_up", 0)
         finally:
             # The thread ends with the scrape, and would take its connection along.
@@ -76,21 +69,26 @@ def register_gauges() -> None:
     REGISTRY.register(LineGauges())
 
 
-def _read_tables(reading: _Reading, *, now: datetime) -> None:
+def _sources() -> list[GaugeSource]:
+    return [GaugeSource(gauges=_GAUGES, read=_read_line), *gauge_sources()]
+
+
+def _read_line(reading: Reading, now: datetime) -> None:
     for step in health.funnel():
         reading.set("videos", step.count, step.step)
-        reading.set("videos_oldest_age_seconds", _age(step.oldest_since, now=now), step.step)
+        reading.set_age("videos_oldest_age_seconds", step.oldest_since, step.step, now=now)
     for state, count in health.active_jobs().items():
         reading.set("jobs", count, state)
     reading.set("workers", health.living_worker_count(now=now))
     outbox = health.outbox_health(now=now)
     reading.set("outbox_unsent", outbox.unsent)
     reading.set("outbox_failing", outbox.failing)
-    reading.set("outbox_oldest_due_age_seconds", _age(outbox.oldest_due_at, now=now))
+    reading.set_age("outbox_oldest_due_age_seconds", outbox.oldest_due_at, now=now)
     _read_rounds(reading)
+    _read_queues(reading, wiring.fast_queue())
 
 
-def _read_rounds(reading: _Reading) -> None:
+def _read_rounds(reading: Reading) -> None:
     rounds = health.rounds_by_code()
     for invariant in INVARIANTS:
         period = max(PERIOD_SECONDS.get(invariant.code, 0.0), settings.VIDEO_RECONCILE_INTERVAL_SECONDS)
@@ -101,7 +99,7 @@ def _read_rounds(reading: _Reading) -> None:
             reading.set("invariant_last_round_timestamp_seconds", last.ran_at.timestamp(), invariant.code)
 
 
-def _read_queues(reading: _Reading, queue: MeasuredQueue) -> None:
+def _read_queues(reading: Reading, queue: MeasuredQueue) -> None:
     depth = health.queue_depth(queue, queue_name=settings.VIDEO_SQS_QUEUE_NAME)
     if depth is not None:
         reading.set("queue_messages", depth.visible, "jobs", "visible")
@@ -111,7 +109,3 @@ def _read_queues(reading: _Reading, queue: MeasuredQueue) -> None:
     reading.set("dead_letters_kept", letters.kept)
     if letters.waiting is not None:
         reading.set("queue_messages", letters.waiting, "dead_letters", "waiting")
-
-
-def _age(since: datetime | None, *, now: datetime) -> float:
-    return max(0.0, (now - since).total_seconds()) if since else 0.0

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { needsAttention } from "./flow";
+import { isStuck, needsAttention } from "./flow";
 import type { Invariant, Overview, Worker } from "./ops";
+import type { WebhooksOverview } from "./webhooks";
 
 const worker = { worker_id: "one" } as Worker;
 const calm: Overview = {
@@ -36,5 +37,15 @@ describe("needsAttention", () => {
     ],
   ])("asks for a look when %s", (_, change) => {
     expect(needsAttention({ ...calm, ...change })).toBe(true);
+  });
+});
+
+describe("isStuck", () => {
+  it.each([
+    [null, false],
+    ["2026-03-02T11:58:30Z", false],
+    ["2026-03-02T11:57:00Z", true],
+  ])("of what could be sent since %s is %s", (since, expected) => {
+    expect(isStuck({ unsent_since: since } as WebhooksOverview, Date.parse(calm.at))).toBe(expected);
   });
 });

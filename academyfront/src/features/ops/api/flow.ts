@@ -1,6 +1,8 @@
 import type { Overview } from "./ops";
+import type { WebhooksOverview } from "./webhooks";
 
 const LONG_MS = 10 * 60_000;
+const SENDERS_IDLE_MS = 2 * 60_000;
 
 /** Whether a person should look: somebody waits for one, nobody works, or something does not move. */
 export function needsAttention(overview: Overview): boolean {
@@ -15,4 +17,9 @@ export function needsAttention(overview: Overview): boolean {
     (waits && workers.length === 0) ||
     invariants.some(({ severity, found, repaired }) => severity === "critical" && found > repaired)
   );
+}
+
+/** Whether a webhook's event could be sent for minutes and nobody sends it. */
+export function isStuck({ unsent_since: since }: WebhooksOverview, nowMs: number): boolean {
+  return since !== null && nowMs - Date.parse(since) > SENDERS_IDLE_MS;
 }

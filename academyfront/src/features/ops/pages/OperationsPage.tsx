@@ -9,10 +9,13 @@ import { useLanguage } from "@/shared/i18n/useLanguage";
 import { ForbiddenView } from "@/shared/ui/ForbiddenView";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
-import { needsAttention } from "../api/flow";
-import { useOverview, type Overview, type Place } from "../api/ops";
+import { isStuck, needsAttention } from "../api/flow";
+import { useOverview, type Overview } from "../api/ops";
 import { addressOf, placeOf } from "../api/places";
+import { useWebhooksOverview } from "../api/webhooks";
+import { Facts, type Fact } from "../components/Facts";
 import { InvariantsPanel } from "../components/InvariantsPanel";
+import { WebhooksPanel } from "../components/WebhooksPanel";
 import { WorkersPanel } from "../components/WorkersPanel";
 import classes from "./OperationsPage.module.css";
 
@@ -37,8 +40,9 @@ function Everything() {
             <FunnelPanel overview={seen} />
             <SimpleGrid cols={{ base: 1, md: 2 }} spacing="lg">
               <LinePanel overview={seen} />
-              <TenantsPanel overview={seen} />
+              <WebhooksPanel />
             </SimpleGrid>
+            <TenantsPanel overview={seen} />
             <WorkersPanel workers={seen.workers} />
             <Suspense fallback={<Skeleton h={300} radius="lg" />}>
               <ThroughputPanel />
@@ -54,7 +58,8 @@ function Everything() {
 function Flow({ overview }: { overview: Overview }) {
   const { t } = useTranslation();
   const language = useLanguage();
-  const isWrong = needsAttention(overview);
+  const webhooks = useWebhooksOverview().data;
+  const isWrong = needsAttention(overview) || (webhooks !== undefined && isStuck(webhooks, Date.parse(overview.at)));
   return (
     <Group justify="space-between" className={classes.flow} data-wrong={isWrong || undefined} role="status">
       <Group gap="xs">
@@ -114,35 +119,18 @@ function FunnelPanel({ overview }: { overview: Overview }) {
 
 function LinePanel({ overview: { queue, outbox, dead_letters: letters } }: { overview: Overview }) {
   const { t } = useTranslation();
-  const facts: { name: string; count: number | null; place: Place; since?: string | null }[] = [
+  const facts: Fact[] = [
     // A message says little of itself; what it wakes is the job that is in the same state.
-    { name: t("ops.queueVisible"), count: queue?.visible ?? null, place: "queued" },
-    { name: t("ops.queueInFlight"), count: queue?.in_flight ?? null, place: "running" },
-    { name: t("ops.outboxDue"), count: outbox.due, place: "outbox_due", since: outbox.oldest_due_at },
-    { name: t("ops.outboxFailing"), count: outbox.failing, place: "outbox_failing" },
-    { name: t("ops.deadLetters"), count: letters.waiting, place: "dead_letters" },
-    { name: t("ops.kept"), count: letters.kept, place: "dead_letters" },
+    { name: t("ops.queueVisible"), count: queue?.visible ?? null, to: addressOf("queued") },
+    { name: t("ops.queueInFlight"), count: queue?.in_flight ?? null, to: addressOf("running") },
+    { name: t("ops.outboxDue"), count: outbox.due, to: addressOf("outbox_due"), since: outbox.oldest_due_at },
+    { name: t("ops.outboxFailing"), count: outbox.failing, to: addressOf("outbox_failing") },
+    { name: t("ops.deadLetters"), count: letters.waiting, to: addressOf("dead_letters") },
+    { name: t("ops.kept"), count: letters.kept, to: addressOf("dead_letters") },
   ];
   return (
     <Panel title={t("ops.line")} testId="line">
-      <dl className={classes.facts}>
-        {facts.map(({ name, count, place, since = null }) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>
-              <Link to={addressOf(place)} aria-label={`${name} ${count ?? t("ops.unknown")}`}>
-                {count === null ? t("ops.unknown") : count.toLocaleString()}
-              </Link>
-              {since !== null && (
-                <span className={classes.since}>
-                  {" "}
-                  ({t("ops.oldest")} <RelativeTime iso={since} />)
-                </span>
-              )}
-            </dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
     </Panel>
   );
 }

@@ -8,7 +8,7 @@ import { RelativeTime } from "@/shared/ui/RelativeTime";
 import { useDeliveries, type Attempt, type Delivery, type Webhook } from "../api/webhooks";
 import { asEventType } from "./eventTypes";
 import classes from "./WebhookItem.module.css";
-import { asFault } from "./webhookWords";
+import { asFault } from "@/shared/ui/webhookWords";
 
 /** What was sent, what came back, and what waits; the newest first. */
 export function WebhookLog({ webhook }: { webhook: Webhook }) {

@@ -1,7 +1,6 @@
 """`manage.py doctor`: does everything that this installation is configured to use really work?"""
 
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -9,13 +8,14 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from ..cli.output import Answer, ExitCode, print_answer
 from ..doctor.database import examine_database
+from ..doctor.examinations import Examination, registered_examinations
 from ..doctor.media import examine_media
-from ..doctor.outcome import Outcome, Outcomes, Verdict
+from ..doctor.outcome import Outcome, Verdict
 from ..doctor.queue import examine_queue
 from ..doctor.storage import examine_storage
 from ..doctor.web import examine_web
 
-EXAMINATIONS: dict[str, Callable[[], Outcomes]] = {
+EXAMINATIONS: dict[str, Examination] = {
     "database": examine_database,
     "storage": examine_storage,
     "queue": examine_queue,
@@ -33,13 +33,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare the options."""
-        parser.add_argument("--only", nargs="+", choices=sorted(EXAMINATIONS), help="these parts only")
+        parser.add_argument("--only", nargs="+", choices=sorted(_examinations()), help="these parts only")
         parser.add_argument("--json", action="store_true", help="one JSON document: {rows, exit_code}")
 
     def handle(self, **options: Any) -> None:
         """Examine, print as it goes, and exit with what it means."""
         outcomes: list[Outcome] = []
-        for name, examine in EXAMINATIONS.items():
+        for name, examine in _examinations().items():
             if options["only"] and name not in options["only"]:
                 continue
             for outcome in examine():
@@ -55,6 +55,10 @@ class Command(BaseCommand):
         self.stdout.write(f"{MARKS[outcome.verdict]} {outcome.subject}: {outcome.name}: {outcome.sentence}")
         if outcome.fix:
             self.stdout.write(f"           -> {outcome.fix}")
+
+
+def _examinations() -> dict[str, Examination]:
+    return {**EXAMINATIONS, **registered_examinations()}
 
 
 def exit_code(outcomes: list[Outcome]) -> ExitCode:

@@ -10,7 +10,7 @@ from apps.support.video.wiring import shared_clock
 
 from ... import wiring
 from ...models import DisabledReason, WebhookEndpoint
-from ...selectors import all_endpoints, deliveries_of
+from ...selectors.endpoints import all_endpoints, deliveries_of
 from ...services.endpoints import change_endpoint, replay
 
 ACTOR = "operator"

@@ -1,11 +1,11 @@
-"""Reads."""
+"""Endpoints and their logs."""
 
 from django.db.models import Count, Q, QuerySet
 
 from apps.core.errors import CoreNotFound
 from apps.core.models import Tenant
 
-from .models import DeliveryState, WebhookDelivery, WebhookEndpoint
+from ..models import DeliveryState, WebhookDelivery, WebhookEndpoint
 
 
 def all_endpoints() -> QuerySet[WebhookEndpoint]:

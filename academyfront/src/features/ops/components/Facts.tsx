@@ -1,0 +1,37 @@
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import { RelativeTime } from "@/shared/ui/RelativeTime";
+import classes from "./Facts.module.css";
+
+export interface Fact {
+  name: string;
+  /** Null: nobody answered. */
+  count: number | null;
+  to: string;
+  since?: string | null;
+}
+
+/** Numbers, each of which leads to what it counts. */
+export function Facts({ facts }: { facts: readonly Fact[] }) {
+  const { t } = useTranslation();
+  return (
+    <dl className={classes.facts}>
+      {facts.map(({ name, count, to, since = null }) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>
+            <Link to={to} aria-label={`${name} ${count ?? t("ops.unknown")}`}>
+              {count === null ? t("ops.unknown") : count.toLocaleString()}
+            </Link>
+            {since !== null && (
+              <span className={classes.since}>
+                {" "}
+                ({t("ops.oldest")} <RelativeTime iso={since} />)
+              </span>
+            )}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
