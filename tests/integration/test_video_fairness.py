@@ -17,7 +17,7 @@ from apps.support.video.domain.lifecycle import JobState
 from apps.support.video.models import Video, VideoTranscodeJob, VideoUpload
 from apps.support.video.selectors.schedule import next_jobs_in_line, position_in_line
 from tests.support.videos import Pipeline, messages_of
-from tests.support.waiting import wait_until
+from tests.support.waiting import locks_are_waited_for, wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -198,12 +198,6 @@ def test_two_slots_that_are_freed_at_once_wake_two_jobs_up(big: Pipeline, settin
 
     assert [len(messages_of(job)) for job in waiting] == [1, 1]
     assert not waiting.exclude(capped_at=None).exists()
-
-
-def locks_are_waited_for() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
-        return bool(cursor.fetchone()[0])
 
 
 def test_a_full_tenant_does_not_hold_up_another(big: Pipeline, small: Pipeline, settings: Any) -> None:

@@ -25,13 +25,15 @@ from apps.support.video.domain.errors import (
 )
 from apps.support.video.domain.lifecycle import EventName, JobState
 from apps.support.video.models import TranscodeChunk, Video, VideoTranscodeJob, VideoUpload
+from apps.support.video.recovery.invariants import RunningJobHasLease
 from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.services.chunks import claim_chunk
 from apps.support.video.services.jobs import Retry, RetryDetail
-from apps.support.video.services.lifecycle import move_job
+from apps.support.video.services.lifecycle import lock_video, move_job
 from apps.support.video.services.stopping import acknowledge_chunk_stop, acknowledge_stop
 from apps.support.video.services.transcode import claim_job, hand_back_job, renew_lease
 from tests.support.videos import LEASE_SECONDS, NOON, Pipeline, all_rows, messages_of
+from tests.support.waiting import locks_are_waited_for, wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -683,6 +685,31 @@ class TestRaces:
         assert sum(isinstance(outcome, ClaimedJob) for outcome in outcomes) == 1
         assert sum(isinstance(outcome, JobHeld) for outcome in outcomes) == self.WORKERS - 1
         assert (pipeline.job_of(video).attempt_count, pipeline.job_of(video).failure_count) == (2, 1)
+
+    @pytest.mark.parametrize("taker", ["worker", "reconciler"])
+    def test_a_lease_that_is_renewed_while_its_taker_waits_for_a_lock_is_kept(
+        self, pipeline: Pipeline, taker: str
+    ) -> None:
+        """To the worker that was late by a second: it has been told that the job is its own."""
+        video = pipeline.uploaded()
+        claim = pipeline.claim(video)
+        pipeline.fixed_clock.advance(seconds=LEASE_SECONDS + 2)
+        takes: dict[str, Callable[[], object]] = {
+            "worker": lambda: pipeline.claim(video, worker_id="worker-b"),
+            "reconciler": lambda: run_once(pipeline.world, invariants=[RunningJobHasLease()]),
+        }
+        with ThreadPoolExecutor() as pool:
+            with transaction.atomic():
+                lock_video(tenant_id=pipeline.tenant.pk, video_id=video.pk)
+                taken = pool.submit(lambda: self.together([takes[taker]]))
+                wait_until(locks_are_waited_for, timeout_seconds=10)
+                renew(pipeline, claim)
+            (outcome,) = taken.result()
+
+        assert not isinstance(outcome, ClaimedJob)
+        job = pipeline.job_of(video)
+        assert (job.state, job.attempt_count, job.failure_count) == ("RUNNING", 1, 0)
+        pipeline.publish(claim)
 
     def test_a_cancel_and_a_publish_at_once_have_one_winner(self, pipeline: Pipeline) -> None:
         for _ in range(5):

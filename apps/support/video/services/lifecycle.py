@@ -60,6 +60,7 @@ def move_job(
     event: EventName,
     actor: str,
     now: datetime,
+    fence: Fields = NO_FIELDS,
     job_fields: Fields = NO_FIELDS,
     video_fields: Fields = NO_FIELDS,
     data: Fields = NO_FIELDS,
@@ -69,17 +70,18 @@ def move_job(
 
     Args:
         job: As it was read; its attempt is the fence.
+        fence: Columns that must be as they were read too, because they may change within a state and attempt.
         job_fields: Further columns of the job that change with the state.
         video_fields: Columns of the video that change in the same commit.
         data: Facts for the timeline.
 
     Raises:
-        TransitionRefused: The job is in another state or attempt by now. Nothing was written.
+        TransitionRefused: The job is in another state or attempt by now, or past `fence`. Nothing was written.
     """
     video = lock_video(tenant_id=job.tenant_id, video_id=job.video_id)
     transition = JOB_TRANSITIONS[event]
     fenced = VideoTranscodeJob.objects.for_tenant(job.tenant_id).filter(
-        pk=job.pk, state__in=transition.sources, attempt_count=job.attempt_count
+        pk=job.pk, state__in=transition.sources, attempt_count=job.attempt_count, **fence
     )
     if fenced.update(state=transition.target, state_changed_at=now, capped_at=None, **job_fields) == 0:
         raise TransitionRefused(f"{event} of job {job.pk}, attempt {job.attempt_count}")

@@ -25,7 +25,7 @@ from ..models import TranscodeChunk, VideoTranscodeJob, VideoUpload
 from ..selectors.encoding import encoding_of
 from ..selectors.quota import limits_of
 from ..selectors.schedule import next_jobs_in_line
-from .lifecycle import Fields, lock_video, move_job
+from .lifecycle import NO_FIELDS, Fields, lock_video, move_job
 from .slots import RACE_PAUSE_SECONDS, lock_slots, spend_message, take_slot, wake_capped_jobs
 from .sqs_queue import add_wake_up
 
@@ -204,7 +204,7 @@ def expire_lease(*, job: VideoTranscodeJob, actor: str, now: datetime) -> JobSta
         RETRY_WAIT, due at once, or DEAD when the budget is used up.
 
     Raises:
-        LeaseLost: The job moved on meanwhile.
+        LeaseLost: The job moved on meanwhile, or its lease did: a renewal waits for no lock.
     """
     return _end_with_failure(
         job,
@@ -213,6 +213,7 @@ def expire_lease(*, job: VideoTranscodeJob, actor: str, now: datetime) -> JobSta
         now=now,
         cause=("WORKER_LOST", f"no sign of life from {job.worker_id}"),
         delay=timedelta(0),
+        fence={"lease_until": job.lease_until},
     )
 
 
@@ -388,7 +389,14 @@ def _end_attempt(
 
 
 def _end_with_failure(
-    job: VideoTranscodeJob, *, event: EventName, actor: str, now: datetime, cause: tuple[str, str], delay: timedelta
+    job: VideoTranscodeJob,
+    *,
+    event: EventName,
+    actor: str,
+    now: datetime,
+    cause: tuple[str, str],
+    delay: timedelta,
+    fence: Fields = NO_FIELDS,
 ) -> JobState:
     """Count a failure that is ours, and wait for the next attempt or give up."""
     cause_code, detail = cause
@@ -403,6 +411,7 @@ def _end_with_failure(
                 event=EventName.JOB_ATTEMPTS_EXHAUSTED if exhausted else event,
                 actor=actor,
                 now=now,
+                fence=fence,
                 job_fields={**fields, **ending, "lease_until": None},
                 video_fields={"failure_code": cause_code, "failure_detail": detail} if exhausted else {},
                 data={"cause_code": cause_code, "failure_count": failures},
