@@ -20,6 +20,7 @@ from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeMessage, TranscodeOutput
+from apps.support.video.domain.errors import LeaseLost
 from apps.support.video.models import TranscodeChunk, Video, VideoTranscodeJob
 from apps.support.video.recovery.invariants import RunningJobHasLease
 from apps.support.video.recovery.reconciler import run_once
@@ -470,6 +471,18 @@ class TestLostLease:
         job = pipeline.job_of(video)
         assert (job.state, job.failure_count, job.next_attempt_at) == ("CANCELLED", 0, None)
         assert len(messages_of(job)) == 1
+
+    def test_a_job_of_which_only_a_chunk_was_lost_is_handed_back(
+        self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor
+    ) -> None:
+        """To the uploader: no lease is waited for, and no attempt of the budget is spent on a file that is sound."""
+        video = uploaded(pipeline, queue)
+        processor.act = raising(LeaseLost("chunk 7"))
+        assert consume(handler, queue) is Outcome.HANDED_BACK
+        job = pipeline.job_of(video)
+        assert (job.state, job.failure_count, job.cause_detail) == ("RETRY_WAIT", 0, "lost a chunk to another worker")
+        assert queue.left() == (1, 0)
+        assert pipeline.claim(video, worker_id="worker-b").attempt == 2
 
     def test_a_forced_retry_starts_as_soon_as_the_old_worker_has_stopped(
         self, pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, processor: ScriptedProcessor

@@ -26,6 +26,7 @@ from apps.support.video.domain.errors import LeaseLost
 from apps.support.video.models import TranscodeChunk, VideoTranscodeJob
 from apps.support.video.services import chunks
 from apps.support.video.services.chunks import MOST_HELPERS, MOST_LOSSES
+from apps.support.video.services.transcode import hand_back_job, requeue_job
 from apps.worker.video_worker.table_ledger import TableLedger
 from libs.clock import SystemClock
 from tests.support.videos import Pipeline
@@ -204,6 +205,42 @@ class TestFence:
 
 def vars_of(found: TranscodeChunk) -> dict[str, object]:
     return {name: value for name, value in vars(found).items() if not name.startswith("_")}
+
+
+class TestBetweenAttempts:
+    """To a fleet that is being replaced: a hand-over stops no helper, and leaves no chunk blocked."""
+
+    @pytest.fixture
+    def helped(self, job: ClaimedJob) -> ClaimedChunk:
+        chunks.enter_plan(claim=job, plan=plan_of(video_chunk(0, last=True)))
+        return claim(job, worker_id="helper")
+
+    @pytest.fixture(params=["RETRY_WAIT", "QUEUED"])
+    def between(self, job: ClaimedJob, helped: ClaimedChunk, request: pytest.FixtureRequest) -> VideoTranscodeJob:
+        """The job after its worker has stopped, while its helper goes on."""
+        hand_back_job(claim=job)
+        found = VideoTranscodeJob.objects.for_tenant(job.tenant_id).get(pk=job.job_id)
+        if request.param == "QUEUED":
+            found = requeue_job(job=found, actor="worker", now=timezone.now())
+        assert found.state == request.param
+        return found
+
+    def test_a_helper_goes_on_and_the_next_attempt_takes_over(
+        self, pipeline: Pipeline, between: VideoTranscodeJob, helped: ClaimedChunk
+    ) -> None:
+        chunks.renew_chunk(claim=helped, done_seconds=5, lease_seconds=60)
+        chunks.record_part(claim=helped, part=part_of("720p", start=0))
+        finish(helped)
+        second = pipeline.claim(between.video, worker_id="worker-c")
+        chunks.enter_plan(claim=second, plan=plan_of(video_chunk(0, last=True)))
+        assert (second.attempt, states(second)) == (2, ["DONE"])
+
+    def test_a_helper_that_stops_too_gives_its_chunk_back(
+        self, pipeline: Pipeline, between: VideoTranscodeJob, helped: ClaimedChunk
+    ) -> None:
+        chunks.release_chunk(claim=helped)
+        assert (row(helped).state, row(helped).failure_count) == ("WAITING", 0)
+        assert claim(pipeline.claim(between.video, worker_id="worker-c")).attempt == 2
 
 
 class TestNextAttempt:

@@ -41,6 +41,7 @@ LONGEST_HELD_SECONDS = 900.0
 MOST_HELD_RECEIVES = 2
 NOT_VISIBLE_SECONDS = 10.0
 HANDED_OVER = "handed over before the queue's longest visibility"
+CHUNK_LOST = "lost a chunk to another worker"
 
 
 class Outcome(StrEnum):
@@ -151,9 +152,7 @@ class MessageHandler:
         try:
             outcome = self._work(claim, received)
         except LeaseLost:
-            outcome = Outcome.LEASE_LOST
-            # All our processes have ended: whoever waits for that need not wait for the lease.
-            persistently(lambda: stopping.acknowledge_stop(claim=claim, clock=self.clock))
+            outcome = self._let_go(claim)
         if outcome in {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY}:
             self._delete(received)
         elif outcome is Outcome.HANDED_BACK:
@@ -168,6 +167,16 @@ class MessageHandler:
             duration_ms=round((time.monotonic() - started) * 1000),
         )
         return outcome
+
+    def _let_go(self, claim: ClaimedJob) -> Outcome:
+        """Say that all our processes have ended: whoever waits for that need not wait for the lease."""
+        try:
+            # Where only a chunk was lost the job is still ours, and nothing is wrong with it.
+            persistently(lambda: transcode.hand_back_job(claim=claim, detail=CHUNK_LOST, clock=self.clock))
+        except LeaseLost:
+            persistently(lambda: stopping.acknowledge_stop(claim=claim, clock=self.clock))
+            return Outcome.LEASE_LOST
+        return Outcome.HANDED_BACK
 
     def _work(self, claim: ClaimedJob, received: ReceivedMessage) -> Outcome:
         folder = Path(tempfile.mkdtemp(prefix=f"{claim.job_id}-{claim.attempt}-", dir=self.work_folder))

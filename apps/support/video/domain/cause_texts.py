@@ -385,8 +385,8 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
         "en": "The worker's lease has run out; V03 takes the job back.",
     },
     Cause.WORKER_SHUTDOWN: {
-        "ko": "작업자가 SIGTERM을 받아 작업을 돌려주었습니다.",
-        "en": "The worker got SIGTERM and handed the job back.",
+        "ko": "작업자가 작업을 돌려주었습니다. SIGTERM을 받았거나, cause_detail에 이유가 있습니다.",
+        "en": "The worker handed the job back: it got SIGTERM, or cause_detail says why.",
     },
     Cause.WORKER_DISK_FULL: {
         "ko": "작업자의 디스크가 가득 찼습니다. 작업 폴더를 비우거나 키우세요.",

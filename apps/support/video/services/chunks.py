@@ -1,7 +1,8 @@
 """
 A chunk's life as the table sees it: claimed, renewed, done, given back or failed.
 
-Every write names the chunk's own attempt, and the job must still be running: whoever has lost either finds zero rows.
+Every write names the chunk's own attempt, and the job must not have ended: whoever has lost either finds zero rows.
+Only chunks of a running job are handed out, but whoever has one goes on between two attempts: the next takes it over.
 """
 
 from collections.abc import Collection, Sequence
@@ -31,7 +32,7 @@ from ..domain.chunks import (
 )
 from ..domain.contracts import ClaimedJob
 from ..domain.errors import LeaseLost
-from ..domain.lifecycle import EventName, JobState
+from ..domain.lifecycle import ACTIVE_JOB_STATES, EventName, JobState
 from ..models import TranscodeChunk, VideoTranscodeJob
 from ..selectors.videos import SHORTEST_PLAYABLE_SECONDS
 from .lifecycle import lock_video, record_event
@@ -148,7 +149,7 @@ def record_part(*, claim: ClaimedChunk, part: TrackPart, clock: Clock = DATABASE
         LeaseLost: The chunk is another's, or its job has ended.
     """
     with transaction.atomic():
-        job = _running_job(claim)
+        job = _active_job(claim)
         row = _own_rows(claim).first()
         if row is None:
             raise _lost(claim)
@@ -164,7 +165,7 @@ def finish_chunk(*, claim: ClaimedChunk, parts: Sequence[TrackPart], said: str, 
         LeaseLost: The chunk is another's, or its job has ended. What was written is garbage.
     """
     with transaction.atomic():
-        job = _running_job(claim)
+        job = _active_job(claim)
         _update(
             claim,
             state=ChunkState.DONE,
@@ -328,7 +329,10 @@ def _claimed(row: TranscodeChunk) -> ClaimedChunk:
 
 def _own_rows(claim: ClaimedChunk) -> "QuerySet[TranscodeChunk]":
     return TranscodeChunk.objects.for_tenant(claim.tenant_id).filter(
-        pk=claim.chunk_id, state=ChunkState.RUNNING, attempt_count=claim.attempt, job__state=JobState.RUNNING
+        pk=claim.chunk_id,
+        state=ChunkState.RUNNING,
+        attempt_count=claim.attempt,
+        job__state__in=ACTIVE_JOB_STATES,
     )
 
 
@@ -341,10 +345,10 @@ def _lost(claim: ClaimedChunk) -> LeaseLost:
     return LeaseLost(f"chunk {claim.chunk_id} of job {claim.job_id}, attempt {claim.attempt}")
 
 
-def _running_job(claim: ClaimedChunk) -> VideoTranscodeJob:
+def _active_job(claim: ClaimedChunk) -> VideoTranscodeJob:
     """Return the chunk's job, locked. Whoever locks both locks the job first."""
     jobs = VideoTranscodeJob.objects.for_tenant(claim.tenant_id).select_for_update(of=("self",))
-    job = jobs.filter(pk=claim.job_id, state=JobState.RUNNING).first()
+    job = jobs.filter(pk=claim.job_id, state__in=ACTIVE_JOB_STATES).first()
     if job is None:
         raise _lost(claim)
     return job

@@ -175,6 +175,9 @@ def hand_back_job(*, claim: ClaimedJob, detail: str = "", clock: Clock = DATABAS
     """
     Give the job back at once, because this worker stops. It costs no attempt of the budget.
 
+    Args:
+        detail: Why it stops, unless it was told to.
+
     What was finished of it stays: the next attempt takes it over.
 
     Raises:
