@@ -95,7 +95,8 @@ def claim_chunk(
         rows = TranscodeChunk.objects.for_tenant(tenant_id).select_for_update(of=("self",), skip_locked=True)
         free = Q(state=ChunkState.WAITING) | Q(state=ChunkState.RUNNING, lease_until__lt=now)
         found = rows.filter(free, job_id=job_id, job__state=JobState.RUNNING, kind__in=list(kinds)).order_by("position")
-        for row in found:
+        # One row at a time: what is locked and not taken reads as taken to everybody who asks in this moment.
+        while (row := found.first()) is not None:
             losses = row.failure_count + (row.state == ChunkState.RUNNING)
             row.attempt_count, row.failure_count, row.state_changed_at = row.attempt_count + 1, losses, now
             if losses >= MOST_LOSSES:
