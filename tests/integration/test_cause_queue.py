@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.outbox.models import OutboxMessage
+from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
 from apps.support.video.domain.causes import Cause, Verdict
 from apps.support.video.domain.errors import EnqueueFailed, JobSettled
@@ -20,6 +21,7 @@ from apps.support.video.recovery.outputs import PublishedOutputIsThere
 from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.recovery.wired import wired_world
 from apps.support.video.services.fleet import record_beat
+from apps.support.video.services.transcode import hand_back_job
 from libs.clock import SystemClock
 from tests.support.api import Api
 from tests.support.causes import assert_told, makes
@@ -79,6 +81,18 @@ def test_no_worker_runs(video: Video, api: Api, cause: Cause) -> None:
     assert_told(video, cause, by=api, actions=ACTIVE)
 
 
+@makes(Cause.QUEUE_NO_CONSUMER)
+def test_no_worker_takes_over_from_one_that_was_stopped(
+    pipeline: Pipeline, video: Video, api: Api, cause: Cause
+) -> None:
+    """To the operator who scaled down to nothing: the job does not go on by itself."""
+    hand_back_job(claim=pipeline.claim(video))
+    drain_once(queue=wiring.job_queue(), clock=pipeline.clock)
+    told = assert_told(video, cause, by=api, actions=ACTIVE)
+    assert (told["inner_cause_code"], told["position_in_line"]) == ("WORKER_SHUTDOWN", 1)
+    assert {"queue", "fleet"} <= {piece["source"] for piece in told["evidence"]}
+
+
 @makes(Cause.QUEUE_TENANT_CAPPED)
 def test_the_tenant_runs_as_many_as_it_may(
     pipeline: Pipeline, video: Video, api: Api, settings: Settings, cause: Cause
@@ -133,6 +147,19 @@ def test_every_worker_that_takes_it_dies(pipeline: Pipeline, video: Video, api: 
     with pytest.raises(JobSettled):
         pipeline.claim(video)
     assert_told(video, cause, by=api, actions=ENDED)
+
+
+@makes(Cause.WORKER_LOST)
+def test_a_worker_dies_after_failures_of_another_kind(pipeline: Pipeline, video: Video, api: Api, cause: Cause) -> None:
+    """To the operator: an outage of storage is no reason to look for poison in the file."""
+    for _ in range(pipeline.job_of(video).max_attempts - 1):
+        pipeline.retry_later(pipeline.claim(video), cause_code="STORAGE_UNAVAILABLE")
+        set_back(pipeline.job_of(video), seconds=3600, fields=["next_attempt_at"])
+    pipeline.claim(video)
+    set_back(pipeline.job_of(video), seconds=61, fields=["lease_until"])
+    with pytest.raises(JobSettled):
+        pipeline.claim(video)
+    assert_told(video, cause, by=api, actions=ENDED, severity=Verdict.FAILED)
 
 
 @makes(Cause.CANCELLED)

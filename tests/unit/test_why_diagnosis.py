@@ -51,8 +51,7 @@ JOB = JobSeen(
     state=JobState.QUEUED,
     since=ago(seconds=30),
     attempt=0,
-    failure_count=0,
-    max_attempts=5,
+    loss_count=0,
     worker_id="",
     lease_until=None,
     next_attempt_at=None,
@@ -294,8 +293,15 @@ CASES: list[Case] = [
     ),
     (
         "three workers died on it",
-        replace(QUEUED, job=replace(JOB, state=JobState.DEAD, failure_count=3, cause_code="WORKER_LOST")),
+        replace(QUEUED, job=replace(JOB, state=JobState.DEAD, loss_count=3, cause_code="WORKER_LOST")),
         Cause.POISON_WORKER_CRASH,
+        "nobody",
+        NextStep.PRESS_RETRY,
+    ),
+    (
+        "the last of several failures was a worker that died",
+        replace(QUEUED, job=replace(JOB, state=JobState.DEAD, loss_count=2, cause_code="WORKER_LOST")),
+        Cause.WORKER_LOST,
         "nobody",
         NextStep.PRESS_RETRY,
     ),
@@ -344,15 +350,53 @@ def test_each_situation_has_its_answer(situation: Situation, cause: Cause, holde
 
 @pytest.mark.parametrize("cause", [*ATTEMPT_CAUSES, Cause.CLAIM_HELD])
 def test_a_retry_says_what_went_wrong_and_when_it_starts(cause: Cause) -> None:
-    job = replace(JOB, state=JobState.RETRY_WAIT, cause_code=cause, next_attempt_at=ahead(seconds=20), failure_count=1)
+    job = replace(JOB, state=JobState.RETRY_WAIT, cause_code=cause, next_attempt_at=ahead(seconds=20))
     answer = diagnose(replace(QUEUED, job=job))
     assert (answer.cause, answer.next_step, answer.next_step_at) == (cause, NextStep.RETRY_STARTS, ahead(seconds=20))
+
+
+def overdue(*, message: MessageSeen | None = MESSAGE, **line: object) -> Situation:
+    """A job that was handed back two days ago, its message sent soon after."""
+    job = replace(
+        JOB, state=JobState.RETRY_WAIT, cause_code="WORKER_SHUTDOWN", since=ago(days=2), next_attempt_at=ago(days=2)
+    )
+    return replace(queued(line=line, message=message), job=job)
+
+
+UNSENT = replace(MESSAGE, created_at=ago(days=2), sent_at=None)
+
+
+@pytest.mark.parametrize(
+    ("situation", "cause", "step"),
+    [
+        (overdue(last_worker_seen_at=ago(days=1)), Cause.QUEUE_NO_CONSUMER, NextStep.OPERATOR_LOOKS),
+        (overdue(message=UNSENT), Cause.ENQUEUE_FAILING, NextStep.RELAY_SENDS),
+        (overdue(tenant_running=2, tenant_limit=2), Cause.QUEUE_TENANT_CAPPED, NextStep.WORKER_CLAIMS),
+        (overdue(message=None), Cause.QUEUE_MESSAGE_LOST, NextStep.RECONCILER_RESENDS),
+        (overdue(), Cause.QUEUE_WAITING, NextStep.WORKER_CLAIMS),
+    ],
+    ids=lambda value: value.value if isinstance(value, Cause) else "",
+)
+def test_a_retry_that_is_due_waits_in_line_like_any_other(situation: Situation, cause: Cause, step: NextStep) -> None:
+    """To whoever waits for days: not that it goes on by itself, but what it waits for, and after what."""
+    answer = diagnose(situation)
+    assert (answer.cause, answer.next_step, answer.inner_cause) == (cause, step, Cause.WORKER_SHUTDOWN)
+    behind = diagnose(replace(situation, dead_lettered_at=ago(days=1)))
+    assert (behind.cause, behind.inner_cause) == (Cause.DLQ_EXHAUSTED, Cause.WORKER_SHUTDOWN)
+
+
+def test_a_retry_that_has_just_come_due_is_not_called_failing() -> None:
+    """Its message was written when the attempt ended, a long backoff ago."""
+    job = replace(JOB, state=JobState.RETRY_WAIT, cause_code="ENCODER_CRASH", next_attempt_at=ago(seconds=5))
+    message = replace(MESSAGE, created_at=ago(minutes=15), due_at=ago(seconds=5), sent_at=None)
+    answer = diagnose(replace(QUEUED, job=job, message=message))
+    assert (answer.cause, answer.next_step, answer.next_step_at) == (Cause.ENCODER_CRASH, NextStep.RETRY_STARTS, NOW)
 
 
 @pytest.mark.parametrize("cause", ATTEMPT_CAUSES)
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.DEAD])
 def test_a_final_failure_keeps_its_cause_and_offers_what_can_help(state: JobState, cause: Cause) -> None:
-    answer = diagnose(replace(QUEUED, job=replace(JOB, state=state, cause_code=cause, failure_count=1)))
+    answer = diagnose(replace(QUEUED, job=replace(JOB, state=state, cause_code=cause)))
     assert (answer.cause, answer.verdict) == (cause, Verdict.FAILED)
     needs_the_file = CAUSES[cause].fault is Fault.YOURS or cause is Cause.SOURCE_GONE
     helps = NextStep.NEW_UPLOAD if needs_the_file else NextStep.PRESS_RETRY

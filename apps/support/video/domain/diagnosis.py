@@ -70,14 +70,23 @@ class JobSeen:
     state: JobState
     since: datetime
     attempt: int
-    failure_count: int
-    max_attempts: int
+    loss_count: int
+    """How many workers have gone silent on it."""
     worker_id: str
     lease_until: datetime | None
     next_attempt_at: datetime | None
     progress_at: datetime | None
     remaining_seconds: float | None
     cause_code: str
+
+    @property
+    def due_at(self) -> datetime:
+        """From when it waits for nothing but a worker, if it waits."""
+        return self.next_attempt_at or self.since
+
+    def stands_in_line(self, *, now: datetime) -> bool:
+        """Tell whether it waits for a worker. A retry that is due does, and stays RETRY_WAIT until one hears of it."""
+        return self.state is JobState.QUEUED or (self.state is JobState.RETRY_WAIT and self.due_at <= now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +148,7 @@ class Diagnosis:
     next_step_at: datetime | None
     position_in_line: int | None = None
     inner_cause: Cause | None = None
-    """What lies behind the cause, where that only says how it came out."""
+    """What lies behind the cause, where that only says how it came out, or what is waited for since."""
 
 
 def diagnose(seen: Situation) -> Diagnosis:
@@ -233,14 +242,24 @@ def _of_job(seen: Situation, job: JobSeen) -> Diagnosis:
 
 
 def _of_retry(seen: Situation, job: JobSeen) -> Diagnosis:
-    at = job.next_attempt_at or seen.now
-    return _conclude(
-        seen, known_cause(job.cause_code), holder="queue", next_step=NextStep.RETRY_STARTS, at=at, since=job.since
+    retry = _conclude(
+        seen,
+        known_cause(job.cause_code),
+        holder="queue",
+        next_step=NextStep.RETRY_STARTS,
+        at=max(seen.now, job.due_at),
+        since=job.since,
     )
+    if not job.stands_in_line(now=seen.now):
+        return retry
+    # Its message was written with the retry, and was not to be sent before that is due.
+    message = replace(seen.message, created_at=max(seen.message.created_at, job.due_at)) if seen.message else None
+    waiting = _of_queued(replace(seen, message=message), replace(job, since=job.due_at))
+    return retry if waiting.cause is Cause.ENQUEUE_PENDING else replace(waiting, inner_cause=retry.cause)
 
 
 def _behind_dead_letter(seen: Situation, diagnosis: Diagnosis) -> Diagnosis:
-    """Say that the queue gave up on the job's message, and keep what the job waits for as the inner cause."""
+    """Say that the queue gave up on the job's message, and keep what went wrong or is waited for as inner cause."""
     if seen.dead_lettered_at is None:
         return diagnosis
     entry = CAUSES[Cause.DLQ_EXHAUSTED]
@@ -251,7 +270,7 @@ def _behind_dead_letter(seen: Situation, diagnosis: Diagnosis) -> Diagnosis:
         fault=entry.fault,
         acts=entry.acts,
         since=seen.dead_lettered_at,
-        inner_cause=diagnosis.cause,
+        inner_cause=diagnosis.inner_cause or diagnosis.cause,
     )
 
 
@@ -259,7 +278,7 @@ def _end_cause(job: JobSeen) -> Cause:
     if job.state is JobState.CANCELLED:
         return Cause.CANCELLED
     cause = known_cause(job.cause_code)
-    crashed = job.state is JobState.DEAD and cause is Cause.WORKER_LOST and job.failure_count >= POISON_AFTER_CRASHES
+    crashed = job.state is JobState.DEAD and cause is Cause.WORKER_LOST and job.loss_count >= POISON_AFTER_CRASHES
     return Cause.POISON_WORKER_CRASH if crashed else cause
 
 

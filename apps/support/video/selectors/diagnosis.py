@@ -14,6 +14,7 @@ from libs.db.guards import assert_no_transaction
 from libs.queue.client import QueueDepth, QueueUnavailable
 from libs.s3_client.client import ObjectMissing, StorageDenied, StorageError, StorageThrottled, StorageUnavailable
 
+from ..domain.causes import Cause
 from ..domain.diagnosis import (
     Diagnosis,
     JobSeen,
@@ -73,14 +74,16 @@ def explain_video(*, video: Video, storage: ObjectStorage, queue: MeasuredQueue,
     Args:
         video: With its upload and current job, as `get_video` returns it.
         storage: Asked for the source while the upload is not accepted.
-        queue: Asked for its depth while a job waits in it.
+        queue: Asked for its depth while a job waits in it, be it for a retry that is due.
     """
     assert_no_transaction()
     now = clock.now()
     job = video.current_job
+    job_seen = _job_seen(job) if job else None
+    is_in_line = job_seen is not None and job_seen.stands_in_line(now=now)
     message = OutboxMessage.objects.filter(subject=str(job.pk)).order_by("-id").first() if job else None
     stored = _look_into_storage(video, storage=storage)
-    depth = _queue_depth(queue) if job and job.state == JobState.QUEUED else None
+    depth = _queue_depth(queue) if is_in_line else None
     dead_letter = _dead_letter_event(job) if job else None
     situation = Situation(
         now=now,
@@ -89,9 +92,9 @@ def explain_video(*, video: Video, storage: ObjectStorage, queue: MeasuredQueue,
         since=video.status_changed_at,
         failure_code=video.failure_code,
         upload=_upload_seen(video.upload, stored=stored),
-        job=_job_seen(job) if job else None,
+        job=job_seen,
         message=_message_seen(message) if message else None,
-        line=_line_seen(job, depth=depth, now=now),
+        line=_line_seen(job, depth=depth, now=now) if job and is_in_line else _NOT_IN_LINE,
         dead_lettered_at=dead_letter.at if dead_letter else None,
         redelivery_window=timedelta(seconds=settings.VIDEO_REDELIVERY_WINDOW_SECONDS),
         stall_after=timedelta(seconds=settings.VIDEO_STALL_SECONDS),
@@ -195,8 +198,7 @@ def _job_seen(job: VideoTranscodeJob) -> JobSeen:
         state=JobState(job.state),
         since=job.state_changed_at,
         attempt=job.attempt_count,
-        failure_count=job.failure_count,
-        max_attempts=job.max_attempts,
+        loss_count=_loss_count(job),
         worker_id=job.worker_id,
         lease_until=job.lease_until,
         next_attempt_at=job.next_attempt_at,
@@ -204,6 +206,16 @@ def _job_seen(job: VideoTranscodeJob) -> JobSeen:
         remaining_seconds=job.remaining_seconds,
         cause_code=job.cause_code,
     )
+
+
+def _loss_count(job: VideoTranscodeJob) -> int:
+    """Count the workers that went silent on a job. Its retry budget counts failures of every kind."""
+    if job.cause_code != Cause.WORKER_LOST:
+        return 0
+    events = VideoEvent.objects.for_tenant(job.tenant_id).filter(video_id=job.video_id, job=job)
+    return events.filter(
+        name__in=[EventName.JOB_LEASE_EXPIRED, EventName.JOB_ATTEMPTS_EXHAUSTED], data__cause_code=Cause.WORKER_LOST
+    ).count()
 
 
 def _message_seen(message: OutboxMessage) -> MessageSeen:
@@ -215,13 +227,15 @@ def _message_seen(message: OutboxMessage) -> MessageSeen:
     )
 
 
-def _line_seen(job: VideoTranscodeJob | None, *, depth: QueueDepth | None, now: datetime) -> LineSeen:
-    if job is None or job.state != JobState.QUEUED:
-        return LineSeen(
-            position=None, queue_is_empty=None, last_worker_seen_at=None, tenant_running=0, tenant_limit=None
-        )
+_NOT_IN_LINE = LineSeen(
+    position=None, queue_is_empty=None, last_worker_seen_at=None, tenant_running=0, tenant_limit=None
+)
+
+
+def _line_seen(job: VideoTranscodeJob, *, depth: QueueDepth | None, now: datetime) -> LineSeen:
     return LineSeen(
-        position=position_in_line(job),
+        # A retry takes its place when a worker hears of it, behind all who are there by then.
+        position=position_in_line(job, since=job.state_changed_at if job.state == JobState.QUEUED else now),
         queue_is_empty=None if depth is None else depth.visible + depth.in_flight + depth.delayed == 0,
         last_worker_seen_at=last_worker_seen_at(now=now),
         tenant_running=running_jobs_of(job.tenant_id),
@@ -273,7 +287,7 @@ def _job_evidence(seen: Situation, *, message: OutboxMessage | None, depth: Queu
         )
     if depth is not None:
         found.append(Evidence(source=EvidenceSource.QUEUE, age_seconds=0.0, facts={}, internals=asdict(depth)))
-    if job is not None and job.state is JobState.QUEUED:
+    if job is not None and job.stands_in_line(now=seen.now):
         internals = {"last_worker_seen_at": seen.line.last_worker_seen_at, "tenant_running": seen.line.tenant_running}
         found.append(
             Evidence(

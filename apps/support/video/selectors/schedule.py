@@ -6,6 +6,7 @@ ago, and within a tenant the job that has waited longest. A thousand videos of o
 video by no more than one free slot.
 """
 
+from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
@@ -111,12 +112,12 @@ def _jobs_by_tenant(**conditions: object) -> dict[int, int]:
     return dict(jobs.order_by().values_list("tenant_id").annotate(jobs=Count("id")))
 
 
-def position_in_line(job: VideoTranscodeJob) -> int:
+def position_in_line(job: VideoTranscodeJob, *, since: datetime) -> int:
     """
-    Return the latest turn that a queued job can get if nothing else is added: 1 is next.
+    Return the latest turn that a job that has stood in line `since` can get if nothing else is added: 1 is next.
 
     Before it go its tenant's older jobs, and of every other tenant as many as taking turns gives it in that time.
     """
     with connection.cursor() as cursor:
-        cursor.execute(_POSITION, {"since": job.state_changed_at, "video": job.video_id, "tenant": job.tenant_id})
+        cursor.execute(_POSITION, {"since": since, "video": job.video_id, "tenant": job.tenant_id})
         return int(cursor.fetchone()[0])
