@@ -12,11 +12,13 @@ from django.utils import timezone
 from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 
+from apps.support.video.domain.contracts import JobProgress
 from apps.support.video.domain.lifecycle import EventName
 from apps.support.video.recovery.gauges import LineGauges
 from apps.support.video.recovery.invariants import RunningJobHasLease
 from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.services.lifecycle import record_event
+from apps.support.video.services.transcode import renew_lease
 from tests.support.ports import metrics_port_of
 from tests.support.queue import purge_queue
 from tests.support.stack import Stack
@@ -28,6 +30,14 @@ STEPS = ("queue_wait_seconds", "claim_to_ready_seconds", "time_to_playable_secon
 
 def value_of(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(f"academy_video_{name}", labels) or 0.0
+
+
+def read_gauges() -> dict[tuple[str, ...], float]:
+    return {
+        (sample.name.removeprefix("academy_video_"), *sample.labels.values()): sample.value
+        for family in LineGauges().collect()
+        for sample in family.samples
+    }
 
 
 def events(name: EventName) -> float:
@@ -99,20 +109,32 @@ def test_gauges_are_what_the_tables_and_the_queue_say() -> None:
     pipeline = Pipeline()
     pipeline.fixed_clock.instant = timezone.now() - timedelta(minutes=10)
     pipeline.uploaded()
-    gauges = {
-        (sample.name.removeprefix("academy_video_"), *sample.labels.values()): sample.value
-        for family in LineGauges().collect()
-        for sample in family.samples
-    }
+    gauges = read_gauges()
     assert gauges["tables_up",] == 1
     assert gauges["videos", "UPLOADED"] == 1
     assert 600 <= gauges["videos_oldest_age_seconds", "UPLOADED"] < 660
     assert gauges["jobs", "QUEUED"] == 1
+    assert gauges["lease_age_seconds",] == 0
     assert gauges["workers",] == 0
     assert gauges["outbox_unsent",] == 0
     assert gauges["queue_messages", "jobs", "visible"] == 0
     assert gauges["invariant_period_seconds", "V01"] == 30
     assert ("invariant_last_round_timestamp_seconds", "V01") not in gauges
+
+
+@in_database
+@pytest.mark.usefixtures("sqs_engine")
+def test_the_age_of_leases_is_that_of_the_job_which_is_silent_longest() -> None:
+    """Of two that were claimed ten minutes ago one moves: the other one counts, until it has ended."""
+    pipeline = Pipeline()
+    pipeline.fixed_clock.instant = timezone.now() - timedelta(minutes=10)
+    silent, moving = (pipeline.claim(pipeline.uploaded()) for _ in range(2))
+    pipeline.fixed_clock.advance(seconds=480)
+    progress = JobProgress(stage="encoding", percent=10.0, remaining_seconds=None)
+    renew_lease(claim=moving, progress=progress, lease_seconds=60, clock=pipeline.clock)
+    assert 600 <= read_gauges()["lease_age_seconds",] < 660
+    pipeline.publish(silent)
+    assert 120 <= read_gauges()["lease_age_seconds",] < 180
 
 
 def test_every_process_of_an_installation_answers_on_its_own_loopback_port(stack: Stack) -> None:

@@ -27,6 +27,10 @@ _GAUGES: Gauges = {
     "videos": ("Videos on the way to READY, by step.", ["step"]),
     "videos_oldest_age_seconds": ("Since when the one is there that has been there longest.", ["step"]),
     "jobs": ("Active jobs by state.", ["state"]),
+    "lease_age_seconds": (
+        "Since when the running job that was last renewed longest ago is silent; 0 if none runs.",
+        [],
+    ),
     "workers": ("Workers with a live lease, or heard of in the last two minutes.", []),
     "outbox_unsent": ("Outbox messages that are not sent, due or not.", []),
     "outbox_failing": ("Unsent ones whose last send failed.", []),
@@ -79,6 +83,7 @@ def _read_line(reading: Reading, now: datetime) -> None:
         reading.set_age("videos_oldest_age_seconds", step.oldest_since, step.step, now=now)
     for state, count in health.active_jobs().items():
         reading.set("jobs", count, state)
+    reading.set_age("lease_age_seconds", health.oldest_renewal(), now=now)
     reading.set("workers", health.living_worker_count(now=now))
     outbox = health.outbox_health(now=now)
     reading.set("outbox_unsent", outbox.unsent)

@@ -147,6 +147,13 @@ def active_jobs() -> dict[str, int]:
     return {state.value: counted.get(state, 0) for state in sorted(ACTIVE_JOB_STATES)}
 
 
+def oldest_renewal() -> datetime | None:
+    """Return when the lease was renewed that nobody has renewed for longest, of all running jobs; None if none runs."""
+    running = VideoTranscodeJob.objects.across_tenants().filter(state=JobState.RUNNING)
+    oldest: datetime | None = running.aggregate(oldest=Min("progress_at"))["oldest"]
+    return oldest
+
+
 def living_worker_count(*, now: datetime) -> int:
     """Return how many workers hold a live lease, or were heard of within the last two minutes."""
     beats = WorkerBeat.objects.filter(seen_at__gt=now - NO_CONSUMER_AFTER).values_list("worker_id")
