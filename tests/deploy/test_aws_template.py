@@ -123,6 +123,16 @@ def test_the_bucket_is_private_and_set_as_provisioning_would() -> None:
     assert template["Parameters"]["AbortAfterDays"]["Default"] == 8
 
 
+def test_the_workers_answer_prometheus_at_the_port_that_is_mapped() -> None:
+    template, _problems = decode(str(TEMPLATE))
+    (worker,) = template["Resources"]["WorkerTask"]["Properties"]["ContainerDefinitions"]
+    given = {variable["Name"]: variable["Value"] for variable in worker["Environment"]}
+    assert (given["METRICS_ADDRESS"], [given["METRICS_PORT"]]) == (
+        "0.0.0.0",
+        [str(mapping["ContainerPort"]) for mapping in worker["PortMappings"]],
+    )
+
+
 @pytest.mark.parametrize("output", ["ApiPolicyArn", "RelayPolicyArn", "WorkerPolicyArn", "ReconcilerPolicyArn"])
 def test_a_policy_names_its_actions_and_its_resources(cloud: Cloud, output: str) -> None:
     for statement in cloud.policy(output):

@@ -86,6 +86,27 @@ def test_a_filled_in_example_is_a_runnable_configuration(service: str) -> None:
     assert described["build"]["target"] in targets()
 
 
+def test_prometheus_scrapes_every_process_where_it_answers_and_nothing_of_it_is_published() -> None:
+    scraped = yaml.safe_load((DEPLOY / "prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    jobs = {job["job_name"]: job["dns_sd_configs"][0] for job in scraped["scrape_configs"]}
+    services = compose()["services"]
+    processes = {name for name, service in services.items() if "build" in service} - {"setup"}
+
+    assert set(jobs) == processes
+    for name in processes:
+        measured = services[name]["environment"]
+        assert jobs[name]["names"] == [name]
+        assert (measured["METRICS_ADDRESS"], measured["METRICS_PORT"]) == ("0.0.0.0", str(jobs[name]["port"]))
+    published = [str(port).rsplit(":", 1)[-1] for service in services.values() for port in service.get("ports", [])]
+    assert "9100" not in published
+    assert [(DEPLOY / "prometheus" / name).exists() for name in scraped["rule_files"]] == [True]
+
+
+def test_the_api_has_one_worker_a_process_so_that_all_its_requests_are_measured() -> None:
+    (workers,) = re.findall(r'"--workers", "(\d+)"', DOCKERFILE.read_text(encoding="utf-8"))
+    assert workers == "1"
+
+
 def test_no_secret_has_a_default() -> None:
     example = (DEPLOY / "compose.env.example").read_text(encoding="utf-8")
     secrets = re.findall(r"^(\w*(?:PASSWORD|SECRET)\w*)=(.*)$", example, flags=re.MULTILINE)
