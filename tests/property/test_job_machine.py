@@ -348,8 +348,8 @@ class JobMachine(RuleBasedStateMachine):
         if job.state == JobState.RUNNING:
             assert job.lease_until is not None
             return job.lease_until
-        if job.state == JobState.QUEUED and full_tenants(running_limit=RUNNING_LIMIT):
-            # Until one of those that run leaves its slot.
+        if job.state == JobState.QUEUED and (job.capped_at or full_tenants(running_limit=RUNNING_LIMIT)):
+            # Until one of those that run, or that a message is on its way for, leaves its slot.
             return self.clock.now()
         window = timedelta(seconds=django_settings.VIDEO_REDELIVERY_WINDOW_SECONDS)
         newest = OutboxMessage.objects.filter(subject=str(job.pk)).order_by("-id").first()
