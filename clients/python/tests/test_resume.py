@@ -1,5 +1,6 @@
 """Promises about what is kept between two runs, and about trying again."""
 
+import re
 import threading
 from pathlib import Path
 
@@ -20,9 +21,23 @@ def test_what_was_written_is_read_again(tmp_path: Path) -> None:
         left.video_id = 7
         kept.write(left)
     with resume_file(FILE, base_url=URL, folder=tmp_path) as kept:
-        assert kept.read() == Left(idempotency_key=left.idempotency_key, video_id=7)
+        assert kept.read() == Left(idempotency_key=left.idempotency_key, video_id=7, traceparent=left.traceparent)
         kept.forget()
         assert kept.read() is None
+
+
+def test_an_upload_is_one_trace_in_all_its_runs_and_a_fresh_one_where_none_was_kept(tmp_path: Path) -> None:
+    with resume_file(FILE, base_url=URL, folder=tmp_path) as kept:
+        begun = kept.begin().traceparent
+        assert re.fullmatch(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01", begun)
+        left = kept.read()
+        assert left is not None
+        assert left.traceparent == begun
+        (path,) = tmp_path.glob("*.json")
+        path.write_text('{"idempotency_key": "k", "video_id": 7}')
+        older = kept.read()
+        assert older is not None
+        assert older.traceparent not in ("", begun)
 
 
 @pytest.mark.parametrize(

@@ -65,9 +65,12 @@ class Api:
         """Give the connections back."""
         self._http.close()
 
-    def init(self, fields: Mapping[str, Any], *, idempotency_key: str) -> dict[str, Any]:
+    def init(
+        self, fields: Mapping[str, Any], *, idempotency_key: str, traceparent: str | None = None
+    ) -> dict[str, Any]:
         """Announce a file. A repeat with the same key makes no second video."""
-        return self._call("POST", "upload/init/", body=fields, idempotency_key=idempotency_key)
+        headers = {"Idempotency-Key": idempotency_key, **_trace(traceparent)}
+        return self._call("POST", "upload/init/", body=fields, headers=headers)
 
     def describe(self, video_id: int) -> dict[str, Any]:
         """Return how an unfinished upload is to be sent."""
@@ -92,9 +95,11 @@ class Api:
         """Throw an upload's parts away."""
         self._call("POST", f"{video_id}/upload/multipart/abort/")
 
-    def complete(self, video_id: int, *, checksums: Mapping[str, str]) -> dict[str, Any]:
+    def complete(
+        self, video_id: int, *, checksums: Mapping[str, str], traceparent: str | None = None
+    ) -> dict[str, Any]:
         """Say that everything is sent; the file's checksum is named as the API does."""
-        return self._call("POST", f"{video_id}/upload/complete/", body=checksums)
+        return self._call("POST", f"{video_id}/upload/complete/", body=checksums, headers=_trace(traceparent))
 
     def video(self, video_id: int) -> dict[str, Any]:
         """Return a video."""
@@ -109,11 +114,17 @@ class Api:
         return self._call("GET", "quota/")
 
     def _call(
-        self, method: str, path: str, *, body: Mapping[str, Any] | None = None, idempotency_key: str | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         try:
-            return with_retries(lambda: self._call_once(method, path, body, headers), stop=self.stop, tries=self.tries)
+            return with_retries(
+                lambda: self._call_once(method, path, body, headers or {}), stop=self.stop, tries=self.tries
+            )
         except TryAgain as failure:
             raise Unavailable(f"{self.base_url} does not answer: {failure}") from failure
 
@@ -133,6 +144,10 @@ class Api:
         if answer.status_code in {401, 403}:
             raise NotPermitted(status_code=answer.status_code, body=content)
         raise Refused(status_code=answer.status_code, body=content)
+
+
+def _trace(traceparent: str | None) -> dict[str, str]:
+    return {} if traceparent is None else {"traceparent": traceparent}
 
 
 def _json_of(answer: httpx.Response) -> dict[str, Any]:

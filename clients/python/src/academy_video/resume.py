@@ -8,11 +8,12 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from .errors import Busy
 from .source import Fingerprint
+from .trace import new_traceparent
 
 # Long after any upload's deadline.
 KEPT_SECONDS = 60 * 86_400
@@ -21,13 +22,14 @@ KEPT_SECONDS = 60 * 86_400
 @dataclass(slots=True, kw_only=True)
 class Left:
     """
-    An upload as it was left. `video_id` is None until the server has named one.
+    An upload as it was left. `video_id` is None until the server has named one. All its calls are one `traceparent`.
 
     `idempotency_key` is written down before the server is asked: a process that dies in between makes no second video.
     """
 
     idempotency_key: str
     video_id: int | None = None
+    traceparent: str = field(default_factory=new_traceparent)
 
 
 class ResumeFile:
@@ -40,7 +42,12 @@ class ResumeFile:
         """Return how the upload was left, or None when there is none."""
         try:
             kept = json.loads(self._path.read_text(encoding="utf-8"))
-            return Left(idempotency_key=str(kept["idempotency_key"]), video_id=kept["video_id"])
+            return Left(
+                idempotency_key=str(kept["idempotency_key"]),
+                video_id=kept["video_id"],
+                # Releases before it kept none.
+                traceparent=str(kept.get("traceparent") or new_traceparent()),
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -107,6 +107,7 @@ class _Upload:
         self._progress = progress
         self._started = time.monotonic()
         self._sent_bytes = 0
+        self._traceparent: str | None = None
 
     def run(self) -> Outcome:
         for _ in range(ROUNDS):
@@ -126,6 +127,7 @@ class _Upload:
 
     def _init(self, left: Left | None) -> dict[str, Any]:
         left = left or self._kept.begin()
+        self._traceparent = left.traceparent
         fields = {
             "title": self._announcement.title[:200],
             "session": self._announcement.session,
@@ -136,7 +138,7 @@ class _Upload:
             # Which one storage checks is only known from the answer.
             fields |= {each.field: self._whole_checksum(each) for each in ALGORITHMS.values()}
         try:
-            ticket = self._api.init(fields, idempotency_key=left.idempotency_key)
+            ticket = self._api.init(fields, idempotency_key=left.idempotency_key, traceparent=left.traceparent)
         except Refused:
             self._kept.forget()
             raise
@@ -146,7 +148,7 @@ class _Upload:
 
     def _describe(self, left: Left) -> dict[str, Any] | None:
         """Return the ticket of an upload that was left, or None when it has to begin anew."""
-        video_id = left.video_id or 0
+        video_id, self._traceparent = left.video_id or 0, left.traceparent
         try:
             return self._api.describe(video_id)
         except Refused as refusal:
@@ -215,7 +217,7 @@ class _Upload:
         video_id = int(ticket["video"]["id"])
         for _ in range(ROUNDS):
             try:
-                answer = self._api.complete(video_id, checksums=checksums)
+                answer = self._api.complete(video_id, checksums=checksums, traceparent=self._traceparent)
             except Refused as refusal:
                 if refusal.code == "upload_incomplete" and refusal.body.get("missing_parts"):
                     self._send_parts(ticket, sender)

@@ -2,12 +2,12 @@ import { answerOf, api } from "@/shared/api/client";
 import type { UploadApi } from "../upload/ports";
 
 export const uploadApi: UploadApi = {
-  init: (body, { signal, idempotencyKey }) =>
+  init: (body, { signal, idempotencyKey, traceparent }) =>
     answerOf(
       api.POST("/api/v1/media/videos/upload/init/", {
         body,
         signal,
-        headers: { "Idempotency-Key": idempotencyKey },
+        headers: { "Idempotency-Key": idempotencyKey, traceparent },
       }),
     ),
   refreshUrl: (videoId, signal) =>
@@ -37,13 +37,13 @@ export const uploadApi: UploadApi = {
     );
     return { parts: answer.parts, expiresAtMs: Date.parse(answer.expires_at) };
   },
-  complete: (videoId, checksums, { signal, idempotencyKey }) =>
+  complete: (videoId, checksums, { signal, idempotencyKey, traceparent }) =>
     answerOf(
       api.POST("/api/v1/media/videos/{id}/upload/complete/", {
         params: { path: { id: videoId } },
         body: checksums,
         signal,
-        headers: { "Idempotency-Key": idempotencyKey },
+        headers: { "Idempotency-Key": idempotencyKey, traceparent },
       }),
     ),
 };

@@ -6,6 +6,7 @@ import { browserClock, browserConnection } from "../upload/browserPorts";
 import type { UploadPorts } from "../upload/ports";
 import { openResumeStore } from "../upload/resumeStore";
 import { s3Transport } from "../upload/s3Transport";
+import { newTraceparent, randomHex } from "../upload/traceparent";
 import { rememberUpload } from "../upload/uploadMemory";
 import type { UploadRun } from "../upload/uploadQueue";
 import { uploadFileToR2AndComplete } from "../utils/videoUpload";
@@ -19,7 +20,8 @@ const ports: UploadPorts = {
   connection: browserConnection,
   hashes: browserHashes,
   locks: browserLocks,
-  newIdempotencyKey: newKey,
+  newIdempotencyKey: () => randomHex(16),
+  newTraceparent,
 };
 
 export function fingerprintOf(file: File): Promise<string> {
@@ -44,10 +46,4 @@ export async function runUpload(run: UploadRun, { account, isBusy }: Surrounding
     memory: rememberUpload(run.item, { store: resumeStore, account, isBusy, nowMs: () => Date.now() }),
     ports,
   });
-}
-
-function newKey(): string {
-  // randomUUID exists on secure origins only; a school's intranet may be plain http.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -16,6 +16,8 @@ export interface CallOptions {
   signal: AbortSignal;
   /** The same for every repetition of one call, so that the server can recognise it. */
   idempotencyKey: string;
+  /** The same for all calls of one upload: whoever looks into it finds them, and what follows from them, as one trace. */
+  traceparent: string;
 }
 
 export interface PutRequest {
@@ -69,7 +71,9 @@ export interface UploadLocks {
 export interface UploadMemory {
   /** The video of an unfinished upload of this very file, if there is one. */
   find(fingerprint: string): Promise<ResumePoint | null>;
-  begin(videoId: number, fingerprint: string): Promise<void>;
+  begin(videoId: number, upload: { fingerprint: string; traceparent: string }): Promise<void>;
+  /** The trace in which an upload was begun, if that is known. */
+  traceparentOf(videoId: number): Promise<string | null>;
   progress(videoId: number, storedBytes: number): void;
   forget(videoId: number): Promise<void>;
 }
@@ -95,4 +99,5 @@ export interface UploadPorts {
   hashes: Hashes;
   locks: UploadLocks;
   newIdempotencyKey: () => string;
+  newTraceparent: () => string;
 }

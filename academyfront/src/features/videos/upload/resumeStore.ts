@@ -13,6 +13,8 @@ export interface KeptUpload extends FileIdentity {
   handle: FileSystemFileHandle | null;
   storedBytes: number;
   startedAtMs: number;
+  /** Releases before it kept none. */
+  traceparent?: string;
 }
 
 /** Never rejects: a browser that keeps nothing (private windows, a full disk) still uploads. */

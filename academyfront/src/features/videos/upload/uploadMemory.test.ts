@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { KeptUpload, ResumeStore } from "./resumeStore";
 import { rememberUpload } from "./uploadMemory";
 
+const UPLOAD = { fingerprint: "f", traceparent: "trace" };
 const file = new File(["0123456789"], "강의.mp4", { lastModified: 5 });
 
 function world({ busy = [] as number[], session = "" } = {}) {
@@ -25,7 +26,7 @@ function world({ busy = [] as number[], session = "" } = {}) {
 describe("what is remembered of an upload", () => {
   it("is all that it takes to know the file again", async () => {
     const { kept, memoryOf } = world();
-    await memoryOf("demo/1").begin(7, "f");
+    await memoryOf("demo/1").begin(7, UPLOAD);
     expect(kept.get(7)).toEqual({
       videoId: 7,
       account: "demo/1",
@@ -38,12 +39,13 @@ describe("what is remembered of an upload", () => {
       handle: null,
       storedBytes: 0,
       startedAtMs: 10_000,
+      traceparent: "trace",
     });
   });
 
   it("is found by the same person with the same file for the same session, and is gone once forgotten", async () => {
     const { memoryOf } = world();
-    await memoryOf("demo/1").begin(7, "f");
+    await memoryOf("demo/1").begin(7, UPLOAD);
     await expect(memoryOf("demo/1").find("f")).resolves.toMatchObject({ videoId: 7, sent: false });
     await expect(memoryOf("demo/1").find("other")).resolves.toBeNull();
     await expect(memoryOf("demo/2").find("f")).resolves.toBeNull();
@@ -53,9 +55,18 @@ describe("what is remembered of an upload", () => {
     await expect(memoryOf("demo/1").find("f")).resolves.toBeNull();
   });
 
+  it("knows the trace in which it was begun, but for what an earlier release has kept", async () => {
+    const { kept, memoryOf } = world();
+    await memoryOf("demo/1").begin(7, UPLOAD);
+    await expect(memoryOf("demo/1").traceparentOf(7)).resolves.toBe("trace");
+    await expect(memoryOf("demo/1").traceparentOf(8)).resolves.toBeNull();
+    delete kept.get(7)?.traceparent;
+    await expect(memoryOf("demo/1").traceparentOf(7)).resolves.toBeNull();
+  });
+
   it("is not taken from an upload that this page is busy with: a file chosen twice becomes two videos", async () => {
     const { memoryOf } = world({ busy: [7] });
-    await memoryOf("demo/1").begin(7, "f");
+    await memoryOf("demo/1").begin(7, UPLOAD);
     await expect(memoryOf("demo/1").find("f")).resolves.toBeNull();
   });
 

@@ -34,7 +34,7 @@ export function rememberUpload(item: RememberedItem, { store, account, isBusy, n
       );
       return same === undefined ? null : { videoId: same.videoId, sent: false, storedBytes: same.storedBytes };
     },
-    begin: (videoId, fingerprint) =>
+    begin: (videoId, { fingerprint, traceparent }) =>
       store.keep({
         videoId,
         account,
@@ -47,7 +47,12 @@ export function rememberUpload(item: RememberedItem, { store, account, isBusy, n
         handle: item.handle,
         storedBytes: 0,
         startedAtMs: nowMs(),
+        traceparent,
       }),
+    traceparentOf: async (videoId) => {
+      const kept = await store.list(account);
+      return kept.find((upload) => upload.videoId === videoId)?.traceparent ?? null;
+    },
     progress: (videoId, storedBytes) => {
       if (nowMs() - notedAtMs < NOTE_EVERY_MS) return;
       notedAtMs = nowMs();

@@ -22,6 +22,8 @@ interface Script {
   inParts?: boolean;
   /** What this browser remembers of the file. */
   known?: ResumePoint;
+  /** The trace that this browser has kept with it. */
+  begunIn?: string;
   /** Another tab is at it, until this many asks later. */
   isHeld?: boolean;
 }
@@ -36,6 +38,8 @@ function world(script: Script = {}) {
   const remembered: string[] = [];
   let isOnline = true;
   let nextKey = 1;
+  let nextTrace = 1;
+  const traces: string[] = [];
 
   const answer = (name: "init" | "put" | "refresh" | "complete") => {
     const steps = script[name] ?? ["ok"];
@@ -45,8 +49,14 @@ function world(script: Script = {}) {
   };
   const ports: UploadPorts = {
     api: {
-      init: (body, { idempotencyKey }) =>
-        resolved(() => (said.init.push(body), keys.init.push(idempotencyKey), answer("init"), ticket("first"))),
+      init: (body, { idempotencyKey, traceparent }) =>
+        resolved(() => {
+          said.init.push(body);
+          keys.init.push(idempotencyKey);
+          traces.push(traceparent);
+          answer("init");
+          return ticket("first");
+        }),
       storedParts: () => resolved(() => ({ parts: [], complete: false })),
       signParts: (_, parts) =>
         resolved(() => ({
@@ -54,10 +64,14 @@ function world(script: Script = {}) {
           expiresAtMs: NOW_MS + 3_600_000,
         })),
       refreshUrl: () => resolved(() => (answer("refresh"), ticket("fresh"))),
-      complete: (_, checksums, { idempotencyKey }) =>
-        resolved(
-          () => (said.complete.push(checksums), keys.complete.push(idempotencyKey), answer("complete"), completed()),
-        ),
+      complete: (_, checksums, { idempotencyKey, traceparent }) =>
+        resolved(() => {
+          said.complete.push(checksums);
+          keys.complete.push(idempotencyKey);
+          traces.push(traceparent);
+          answer("complete");
+          return completed();
+        }),
     },
     transport: {
       put: (request) =>
@@ -84,10 +98,12 @@ function world(script: Script = {}) {
       },
     },
     newIdempotencyKey: () => `key-${nextKey++}`,
+    newTraceparent: () => `trace-${nextTrace++}`,
   };
   const memory: UploadMemory = {
     find: () => Promise.resolve(script.known ?? null),
     begin: (videoId) => resolved(() => void remembered.push(`begin ${videoId}`)),
+    traceparentOf: () => Promise.resolve(script.begunIn ?? null),
     progress: () => undefined,
     forget: (videoId) => resolved(() => void remembered.push(`forget ${videoId}`)),
   };
@@ -118,7 +134,7 @@ function world(script: Script = {}) {
       ports,
       ...options,
     });
-  return { calls, keys, puts, delaysMs, events, said, remembered, run, goOffline: () => (isOnline = false) };
+  return { calls, keys, traces, puts, delaysMs, events, said, remembered, run, goOffline: () => (isOnline = false) };
 }
 
 /** Ports are asynchronous: what they throw arrives as a rejection. */
@@ -295,6 +311,12 @@ describe("sending", () => {
     expect(keys.init).toEqual(["key-1", "key-1"]);
   });
 
+  it("is one trace from init to complete, whatever is repeated", async () => {
+    const { traces, run } = world({ init: [cut, "ok"], complete: [cut, "ok"] });
+    await run();
+    expect(traces).toEqual(["trace-1", "trace-1", "trace-1", "trace-1"]);
+  });
+
   it("stops for good when it is cancelled", async () => {
     const abort = new AbortController();
     const { calls, run } = world({ put: [new DOMException("aborted", "AbortError")] });
@@ -311,6 +333,15 @@ describe("a resumed upload", () => {
     const { calls, run } = world({ known: LEFT });
     await run();
     expect(calls).toEqual(["refresh", "put", "complete"]);
+  });
+
+  it("goes on with the trace in which it was begun, or a fresh one when that was not kept", async () => {
+    const kept = world({ begunIn: "trace-of-the-click" });
+    await kept.run({ resume: LEFT });
+    expect(kept.traces).toEqual(["trace-of-the-click"]);
+    const lost = world();
+    await lost.run({ resume: LEFT });
+    expect(lost.traces).toEqual(["trace-1"]);
   });
 
   it("waits while another tab is at it, and says so", async () => {

@@ -65,6 +65,7 @@ class RunningUpload {
   #ticket: UploadTicket | null = null;
   #videoId: number | null;
   #sent: boolean;
+  #traceparent: string | null = null;
   #checksums = noChecksums;
   #reported: { atMs: number; storedBytes: number } | null = null;
 
@@ -108,7 +109,7 @@ class RunningUpload {
     if (known !== null) return known.videoId;
     this.#ticket = await this.#init();
     const videoId = this.#ticket.video.id;
-    await memory.begin(videoId, fingerprint);
+    await memory.begin(videoId, { fingerprint, traceparent: await this.#trace(videoId) });
     return videoId;
   }
 
@@ -229,7 +230,8 @@ class RunningUpload {
       // Of a file in parts every part has its own, and the whole follows from them.
       ...(this.#file.size < HASHED_BEFORE_BYTES ? await this.#checksumsOfSmallFile() : noChecksums),
     };
-    return this.#withRetries(() => ports.api.init(body, { signal, idempotencyKey }));
+    const traceparent = await this.#trace(null);
+    return this.#withRetries(() => ports.api.init(body, { signal, idempotencyKey, traceparent }));
   }
 
   /** Which of them storage can check is known only when the server has answered. */
@@ -248,10 +250,11 @@ class RunningUpload {
   async #complete(videoId: number): Promise<UploadOutcome> {
     const { ports, signal } = this.#options;
     const idempotencyKey = ports.newIdempotencyKey();
+    const traceparent = await this.#trace(videoId);
     this.#emit({ type: "all_sent", videoId });
     try {
       const answer: CompletedUpload = await this.#withRetries(() =>
-        ports.api.complete(videoId, this.#checksums, { signal, idempotencyKey }),
+        ports.api.complete(videoId, this.#checksums, { signal, idempotencyKey, traceparent }),
       );
       return await this.#accept({ videoId: answer.video.id, enqueue: "sent" });
     } catch (error) {
@@ -259,6 +262,13 @@ class RunningUpload {
       if (isSafeButNotQueued(error)) return this.#accept({ videoId, enqueue: "pending" });
       throw error;
     }
+  }
+
+  /** One upload is one trace, from its first click on, however often it is resumed. */
+  async #trace(videoId: number | null): Promise<string> {
+    const { memory, ports } = this.#options;
+    const begun = this.#traceparent ?? (videoId === null ? null : await memory.traceparentOf(videoId));
+    return (this.#traceparent = begun ?? ports.newTraceparent());
   }
 
   async #accept(outcome: UploadOutcome): Promise<UploadOutcome> {
