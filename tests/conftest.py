@@ -16,6 +16,7 @@ import django
 import pytest
 
 from apps.standalone.engine_runner import EngineRunner
+from tests.support.collector import Collector
 from tests.support.engines import Engines
 from tests.support.ports import free_port_plan, metrics_port_of
 from tests.support.stack import Stack
@@ -63,14 +64,22 @@ def django_db_modify_db_settings(postgres_engine: EngineRunner) -> None:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Where the shared installation's traces go."""
+    with Collector() as listening:
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def stack(collector: Collector) -> Iterator[Stack]:
     """
     A whole installation with one worker, shared by the tests of this session.
 
     Tests may kill its processes, which come back; what they pause they resume.
     """
     ports = free_port_plan()
-    running = Stack(ports=ports, variables={"METRICS_PORT": str(metrics_port_of(ports))})
+    variables = {"METRICS_PORT": str(metrics_port_of(ports)), "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}
+    running = Stack(ports=ports, variables=variables)
     running.start()
     yield running
     running.close()

@@ -15,6 +15,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from libs.observability.redaction import redact_secret_fields, redact_text
+from libs.observability.tracing import current_traceparent, trace_id_of
 
 LogFormat = Literal["json", "console"]
 
@@ -50,6 +51,7 @@ def configure_logging(level: str = "INFO", format: LogFormat = "json", stream: T
 def _shared_processors() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
+        _name_trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
         structlog.stdlib.ExtraAdder(),
@@ -70,6 +72,12 @@ def _formatter(shared: list[Processor], format: LogFormat) -> logging.Formatter:
         renderer,
     ]
     return _RedactingFormatter(processors=last, foreign_pre_chain=shared)
+
+
+def _name_trace(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+    if traceparent := current_traceparent():
+        event_dict.setdefault("trace_id", trace_id_of(traceparent))
+    return event_dict
 
 
 class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):

@@ -13,12 +13,14 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
 Answer = TypeVar("Answer")
 
 # AWS: ChangeMessageVisibility accepts up to 12 hours, counted from the first receive.
 LONGEST_VISIBILITY_SECONDS = 43_200
 BATCH_LIMIT = 10
+TRACEPARENT = "traceparent"
 
 _BATCH_REFUSED_CODES = {"BatchRequestTooLong", "InvalidMessageContents", "InvalidBatchEntryId"}
 _STALE_RECEIPT_CODES = {"ReceiptHandleIsInvalid", "InvalidParameterValue", "MessageNotInflight"}
@@ -39,11 +41,16 @@ class ReceiptHandleStale(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingMessage:
-    """One message of a batch. `entry_id` finds its outcome again; it is not sent to consumers."""
+    """
+    One message of a batch. `entry_id` finds its outcome again; it is not sent to consumers.
+
+    `traceparent` becomes the message attribute of that name, unless it is empty.
+    """
 
     entry_id: str
     body: str
     group_id: str | None = None
+    traceparent: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +69,8 @@ class ReceivedMessage:
     body: str
     receipt_handle: str
     receive_count: int
+    traceparent: str = ""
+    """As its sender has put it, which may be anybody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +164,7 @@ class SQSQueueClient:
         entries = [_batch_entry(message) for message in messages]
         answer = self._call(
             queue_name,
-            lambda sqs, url: sqs.send_message_batch(QueueUrl=url, Entries=entries),  # type: ignore[arg-type]
+            lambda sqs, url: sqs.send_message_batch(QueueUrl=url, Entries=entries),
         )
         return BatchOutcome(
             sent={entry["Id"]: entry["MessageId"] for entry in answer.get("Successful", [])},
@@ -174,6 +183,7 @@ class SQSQueueClient:
                 WaitTimeSeconds=wait_seconds,
                 VisibilityTimeout=visibility_seconds,
                 AttributeNames=["ApproximateReceiveCount"],
+                MessageAttributeNames=[TRACEPARENT],
             ),
         )
         return [
@@ -182,6 +192,7 @@ class SQSQueueClient:
                 body=message["Body"],
                 receipt_handle=message["ReceiptHandle"],
                 receive_count=int(message["Attributes"]["ApproximateReceiveCount"]),
+                traceparent=_traceparent_of(message),
             )
             for message in answer.get("Messages", [])
         ]
@@ -288,6 +299,15 @@ def _stale_receipt_handles() -> Iterator[None]:
         raise
 
 
-def _batch_entry(message: OutgoingMessage) -> dict[str, str]:
-    entry = {"Id": message.entry_id, "MessageBody": message.body}
-    return entry if message.group_id is None else {**entry, "MessageGroupId": message.group_id}
+def _traceparent_of(message: "MessageTypeDef") -> str:
+    attributes = message.get("MessageAttributes") or {}
+    return attributes[TRACEPARENT].get("StringValue", "") if TRACEPARENT in attributes else ""
+
+
+def _batch_entry(message: OutgoingMessage) -> "SendMessageBatchRequestEntryTypeDef":
+    entry: SendMessageBatchRequestEntryTypeDef = {"Id": message.entry_id, "MessageBody": message.body}
+    if message.group_id is not None:
+        entry["MessageGroupId"] = message.group_id
+    if message.traceparent:
+        entry["MessageAttributes"] = {TRACEPARENT: {"DataType": "String", "StringValue": message.traceparent}}
+    return entry

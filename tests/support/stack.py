@@ -26,7 +26,7 @@ START_TIMEOUT_SECONDS = 90.0
 STOP_TIMEOUT_SECONDS = 40.0
 REQUEST_TIMEOUT_SECONDS = 30.0
 # What the test session sets for itself must not reach an installation that decides for itself.
-_OWN_PREFIXES = ("ACADEMY_", "AWS_", "DATABASE_", "DJANGO_", "METRICS_", "S3_", "SQS_", "VIDEO_", "WORKERS")
+_OWN_PREFIXES = ("ACADEMY_", "AWS_", "DATABASE_", "DJANGO_", "METRICS_", "OTEL_", "S3_", "SQS_", "VIDEO_", "WORKERS")
 
 
 class Stack:

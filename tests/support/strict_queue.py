@@ -62,6 +62,7 @@ class QueueFaults:
 class _Message:
     message_id: str
     body: str
+    traceparent: str
     visible_at: datetime
     receive_count: int = 0
     handles: list[str] = field(default_factory=list)
@@ -95,7 +96,7 @@ class StrictQueue:
         self._answer(queue_name)
         if len(messages) > BATCH_LIMIT:
             raise ValueError(f"{len(messages)} messages in one batch")
-        sent = {message.entry_id: self._take(message.body) for message in messages}
+        sent = {message.entry_id: self._take(message) for message in messages}
         if self._happens(self.faults.answers_lost):
             raise QueueUnavailable(f"{queue_name}: the answer was lost")
         return BatchOutcome(sent=sent, refused={})
@@ -154,11 +155,18 @@ class StrictQueue:
         """What has not been deleted, visible or not."""
         return [message.body for message in self._messages]
 
-    def _take(self, body: str) -> str:
+    def _take(self, message: OutgoingMessage) -> str:
         message_id = str(uuid.UUID(int=self._chance.getrandbits(128), version=4))
         delay = timedelta(seconds=self._chance.uniform(0, self.faults.longest_delay_seconds))
         if not self._happens(self.faults.losses):
-            self._messages.append(_Message(message_id=message_id, body=body, visible_at=self._clock.now() + delay))
+            self._messages.append(
+                _Message(
+                    message_id=message_id,
+                    body=message.body,
+                    traceparent=message.traceparent,
+                    visible_at=self._clock.now() + delay,
+                )
+            )
         return message_id
 
     def _hand_out(self, message: _Message, *, visible_at: datetime) -> ReceivedMessage:
@@ -171,6 +179,7 @@ class StrictQueue:
             body=message.body,
             receipt_handle=message.handles[-1],
             receive_count=message.receive_count,
+            traceparent=message.traceparent,
         )
 
     def _of_handle(self, receipt_handle: str) -> _Message | None:

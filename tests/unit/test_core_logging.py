@@ -11,6 +11,7 @@ import structlog
 
 from libs.observability.logging import LogFormat, configure_logging
 from libs.observability.redaction import redact_text
+from libs.observability.tracing import span
 
 KEY = "avk_demo1234_" + "s" * 43
 
@@ -55,6 +56,15 @@ class TestLogLines:
             "job_id": "j1",
             "title": "강의 1",
         }
+
+    def test_a_line_within_a_trace_names_it_and_others_do_not(self) -> None:
+        lines = Lines()
+        with span("work", parent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+            structlog.get_logger().info("inside")
+        assert lines.only()["trace_id"] == "0af7651916cd43dd8448eb211c80319c"
+        others = Lines()
+        logging.getLogger("django").warning("outside")
+        assert "trace_id" not in others.only()
 
     def test_an_alarms_wording_stays_word_for_word_in_message(self) -> None:
         lines = Lines()

@@ -156,6 +156,14 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TraceSettings:
+    """Where this process sends its spans; None: nowhere. The SDK reads the other `OTEL_*` variables itself."""
+
+    endpoint: str | None
+    service_name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """Everything that an installation decides. Secrets are in here: never log it."""
 
@@ -169,6 +177,7 @@ class Environment:
     transcode: TranscodeSettings
     webhooks: WebhookSettings
     metrics: MetricsSettings
+    traces: TraceSettings
 
 
 def read_environment(variables: Mapping[str, str] | None = None) -> Environment:
@@ -201,6 +210,7 @@ def ask_for_settings(reader: EnvReader) -> Environment:
         transcode=_read_transcode(reader),
         webhooks=_read_webhooks(reader),
         metrics=_read_metrics(reader),
+        traces=_read_traces(reader),
     )
 
 
@@ -364,6 +374,12 @@ def _read_metrics(reader: EnvReader) -> MetricsSettings:
     if port is not None and port > HIGHEST_PORT:
         reader.refuse("METRICS_PORT", f"must not be above {HIGHEST_PORT}")
     return MetricsSettings(port=port, address=reader.text("METRICS_ADDRESS", default="127.0.0.1"))
+
+
+def _read_traces(reader: EnvReader) -> TraceSettings:
+    return TraceSettings(
+        endpoint=reader.optional_url("OTEL_EXPORTER_OTLP_ENDPOINT"), service_name=reader.optional("OTEL_SERVICE_NAME")
+    )
 
 
 def _read_binary(reader: EnvReader, name: str, *, attribute: str) -> str:

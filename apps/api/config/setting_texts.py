@@ -87,4 +87,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "METRICS_PORT": "Where this process answers Prometheus, each a port of its own; unset for not at all.",
         "METRICS_ADDRESS": "Anybody who reaches it may read it: an address of a private network, never a public one.",
     },
+    "Traces": {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "Of a collector that takes OTLP over HTTP; unset: nothing is exported.",
+        "OTEL_SERVICE_NAME": "By default `academy-api`, `-relay`, `-worker` or `-reconciler`.",
+    },
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 from apps.api.serving.event_streams import EventStreams
@@ -17,10 +18,14 @@ class Root:
 
     An answer with the header `X-Event-Stream` has been let in as an event stream: who may follow what is decided in a
     view, like everything else, and only the waiting is done here.
+
+    Args:
+        at_the_end: Called when the server stops. Its serving process ends without Python's own hooks.
     """
 
-    def __init__(self, calls: WsgiCalls, streams: EventStreams) -> None:
+    def __init__(self, calls: WsgiCalls, streams: EventStreams, *, at_the_end: Callable[[], None]) -> None:
         self._calls = calls
+        self._at_the_end = at_the_end
         self._streams = streams
         self._listens_to_signals = False
 
@@ -50,6 +55,7 @@ class Root:
         await receive()
         self._streams.close()
         self._calls.close()
+        await asyncio.to_thread(self._at_the_end)
         await send({"type": "lifespan.shutdown.complete"})
 
     def _listen_to_signals(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -20,7 +21,7 @@ from apps.support.video.views.stream_views import frames_after
 FEED_THREADS = 2
 
 
-def build_root(application: WsgiApplication) -> Root:
+def build_root(application: WsgiApplication, *, at_the_end: Callable[[], None]) -> Root:
     """Return the application that serves requests by `application` and event streams beside them."""
     pace = StreamPace(
         heartbeat_seconds=settings.ACADEMY_STREAM_HEARTBEAT_SECONDS,
@@ -39,6 +40,7 @@ def build_root(application: WsgiApplication) -> Root:
             body_limit_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
         ),
         EventStreams(hub, most=settings.ACADEMY_STREAM_LIMIT, pace=pace),
+        at_the_end=at_the_end,
     )
 
 

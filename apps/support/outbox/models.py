@@ -5,6 +5,8 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Value
 
+from libs.observability.tracing import TRACEPARENT_LENGTH
+
 
 class OutboxMessage(models.Model):
     """
@@ -27,6 +29,8 @@ class OutboxMessage(models.Model):
     failures = models.JSONField(default=list, db_default=Value([], models.JSONField()))
     """When and why the queue did not take it, `{at, try, reason}`: the first time, and the latest ones."""
     queue_message_id = models.CharField(max_length=128, blank=True)
+    traceparent = models.CharField(max_length=TRACEPARENT_LENGTH, blank=True, default="", db_default="")
+    """Its place in a trace, sent along as the message attribute of that name; empty: it has none."""
 
     class Meta:
         db_table = "outbox_message"

@@ -20,6 +20,7 @@ def add(
     now: datetime,
     due_at: datetime | None = None,
     sender_grace: timedelta = timedelta(0),
+    traceparent: str = "",
 ) -> OutboxMessage:
     """
     Add a message to the caller's transaction.
@@ -32,6 +33,7 @@ def add(
         now: The present time, for `created_at`.
         due_at: Earliest time to send; now when omitted.
         sender_grace: How long the relay leaves the row to the caller, who means to `send_now` after the commit.
+        traceparent: What the message is part of, if it is to be found in a trace.
 
     Raises:
         TransactionGuardError: No transaction is open; the message would not be in the commit it belongs to.
@@ -44,6 +46,7 @@ def add(
         subject=subject,
         created_at=now,
         due_at=(due_at or now) + sender_grace,
+        traceparent=traceparent,
     )
     with connection.cursor() as cursor:
         # Delivered at commit, and not at all on rollback: https://www.postgresql.org/docs/current/sql-notify.html

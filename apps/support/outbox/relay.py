@@ -17,7 +17,7 @@ from django.db import connection
 
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
-from libs.observability import metrics
+from libs.observability import metrics, tracing
 from libs.queue.client import BATCH_LIMIT, BatchOutcome, OutgoingMessage, QueueUnavailable
 
 from .models import OutboxMessage
@@ -65,6 +65,7 @@ class ReservedMessage:
     group_id: str
     subject: str
     attempt_count: int
+    traceparent: str
     waits_since: datetime
 
 
@@ -125,7 +126,7 @@ def _reserve(
         cursor.execute(
             f"""
             WITH chosen AS (
-                SELECT id, queue_name, body, group_id, subject, attempt_count, due_at,
+                SELECT id, queue_name, body, group_id, subject, attempt_count, traceparent, due_at,
                     CASE WHEN attempt_count = 0 AND due_at <= %s THEN due_at ELSE created_at END AS waits_since
                 FROM outbox_message
                 WHERE sent_at IS NULL AND {condition}
@@ -135,7 +136,8 @@ def _reserve(
                 UPDATE outbox_message SET due_at = %s, attempt_count = outbox_message.attempt_count + 1, last_error = ''
                 FROM chosen WHERE outbox_message.id = chosen.id
             )
-            SELECT id, queue_name, body, group_id, subject, attempt_count, waits_since FROM chosen ORDER BY due_at, id
+            SELECT id, queue_name, body, group_id, subject, attempt_count, traceparent, waits_since
+            FROM chosen ORDER BY due_at, id
             """,  # noqa: S608
             [now, *parameters, limit, now + RESERVATION],
         )
@@ -174,6 +176,7 @@ class _Delivery:
             # The queue is away: asking it again for every batch would hold each of them up for another time-out.
             self.unsent |= dict.fromkeys(batch, self._outage)
             return
+        started_ns = time.time_ns()
         try:
             outcome = self._queue.send_batch(queue_name=batch[0].queue_name, messages=[_outgoing(row) for row in batch])
         except QueueUnavailable as error:
@@ -185,6 +188,8 @@ class _Delivery:
                 self.sent[row] = message_id
             else:
                 self.refused[row] = outcome.refused.get(str(row.id), NOT_MENTIONED)
+        if tracing.is_exporting():
+            _trace_sends(batch, outcome, started_ns=started_ns)
 
 
 def _batches(rows: list[ReservedMessage]) -> Iterator[list[ReservedMessage]]:
@@ -196,7 +201,27 @@ def _batches(rows: list[ReservedMessage]) -> Iterator[list[ReservedMessage]]:
 
 
 def _outgoing(row: ReservedMessage) -> OutgoingMessage:
-    return OutgoingMessage(entry_id=str(row.id), body=row.body, group_id=row.group_id or None)
+    return OutgoingMessage(
+        entry_id=str(row.id), body=row.body, group_id=row.group_id or None, traceparent=row.traceparent
+    )
+
+
+def _trace_sends(batch: list[ReservedMessage], outcome: BatchOutcome, *, started_ns: int) -> None:
+    for row in batch:
+        if row.traceparent and (message_id := outcome.sent.get(str(row.id))):
+            tracing.record(
+                f"send {row.queue_name}",
+                kind="producer",
+                parent=row.traceparent,
+                started_ns=started_ns,
+                attributes={
+                    "messaging.system": "aws_sqs",
+                    "messaging.destination.name": row.queue_name,
+                    "messaging.message.id": message_id,
+                    "messaging.batch.message_count": len(batch),
+                    "attempt": row.attempt_count + 1,
+                },
+            )
 
 
 def _mark_sent(message_ids: Mapping[ReservedMessage, str], *, now: datetime) -> None:

@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from apps.core.models import Tenant
 from apps.core.tenancy import TenantScopedManager
+from libs.observability.tracing import TRACEPARENT_LENGTH
 
 from .domain.checksums import Checksum, ChecksumAlgorithm
 from .domain.chunks import ChunkState
@@ -41,6 +42,11 @@ def _choices(
     states: type[VideoStatus | UploadState | JobState | ChunkState | UploadStrategy | ChecksumAlgorithm],
 ) -> list[tuple[str, str]]:
     return [(state.value, state.value) for state in states]
+
+
+def _traceparent_field() -> "models.CharField[str, str]":
+    # The database fills it in too: processes of the release before know nothing of it.
+    return models.CharField(max_length=TRACEPARENT_LENGTH, blank=True, default="", db_default="")
 
 
 def _one_of(
@@ -162,6 +168,8 @@ class VideoUpload(models.Model):
     """Of the whole file as the uploader announced it, in base64; empty when they did not."""
     init_key = models.CharField(max_length=255, blank=True)
     """The Idempotency-Key that it was announced with, if any: a repeat finds it by this when the answer was lost."""
+    traceparent = _traceparent_field()
+    """The click that began it: whoever completes it in the browser's place goes on with that trace."""
     created_at = models.DateTimeField()
     active_at = models.DateTimeField()
     """When the uploader last asked for something: V06 looks the more often the more recent this is."""
@@ -275,6 +283,8 @@ class VideoTranscodeJob(models.Model):
     """What is being made, as playlists name it; empty until the first attempt has looked at the source."""
     playable_until_seconds = models.FloatField(default=0.0)
     """How far the video can be watched while the job still runs."""
+    traceparent = _traceparent_field()
+    """The call that made it. Every attempt and every message of it belongs to that trace, whatever woke a worker up."""
 
     objects = TenantScopedManager["VideoTranscodeJob"]()
 
@@ -411,6 +421,7 @@ class DeadLetter(models.Model):
     tenant_id = models.BigIntegerField(null=True)
     video_id = models.BigIntegerField(null=True)
     job_id = models.UUIDField(null=True)
+    traceparent = _traceparent_field()
     taken_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
 

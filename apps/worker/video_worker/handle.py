@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -25,6 +26,7 @@ from apps.support.video.services import stopping, transcode
 from libs.clock import Clock
 from libs.db.clock import DatabaseClock
 from libs.media.process import ProcessAborted
+from libs.observability import tracing
 from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMessage
 
 from .database import persistently
@@ -118,6 +120,7 @@ class MessageHandler:
             # Left alone: after enough receives the queue moves it to the DLQ, where a person finds it.
             log.error("message_unreadable", message_id=received.message_id, error=str(error))
             return Outcome.UNREADABLE
+        received_ns = time.time_ns()
         try:
             claim = transcode.claim_job(
                 message=message, worker_id=self.worker_id, lease_seconds=self.lease_seconds, clock=self.clock
@@ -125,7 +128,8 @@ class MessageHandler:
         except (JobNotVisible, JobHeld, JobSettled, TenantFull) as reason:
             outcome = self._put_aside(message, received, reason)
             return Outcome.HELPED if self.helper.help_out() else outcome
-        return self._attempt(claim, received)
+        with _attempt_span(claim, received, worker_id=self.worker_id, received_ns=received_ns):
+            return self._attempt(claim, received)
 
     def _put_aside(
         self,
@@ -157,6 +161,7 @@ class MessageHandler:
             self._delete(received)
         elif outcome is Outcome.HANDED_BACK:
             self._hide(received, 0)
+        tracing.note({"outcome": str(outcome)})
         log.info(
             "attempt_finished",
             outcome=str(outcome),
@@ -197,7 +202,8 @@ class MessageHandler:
                     raise
                 if lease.lost.is_set():
                     raise LeaseLost(str(claim.job_id))
-                persistently(lambda: transcode.publish_job(claim=claim, output=output, clock=self.clock))
+                with tracing.span("publish"):
+                    persistently(lambda: transcode.publish_job(claim=claim, output=output, clock=self.clock))
                 return Outcome.SUCCEEDED
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -227,6 +233,7 @@ class MessageHandler:
         return Outcome.HANDED_BACK
 
     def _settle_failure(self, claim: ClaimedJob, failure: Failure) -> Outcome:
+        tracing.fail(failure.cause_code)
         log.warning(
             "attempt_failed",
             job_id=str(claim.job_id),
@@ -255,3 +262,26 @@ class MessageHandler:
             )
         except (QueueUnavailable, ReceiptHandleStale) as error:
             log.warning("message_not_hidden", message_id=received.message_id, error=str(error))
+
+
+def _attempt_span(
+    claim: ClaimedJob, received: ReceivedMessage, *, worker_id: str, received_ns: int
+) -> AbstractContextManager[None]:
+    """Return the span of an attempt: of the trace of the job that was claimed, whichever one its message is of."""
+    message_place = tracing.accept_traceparent(received.traceparent)
+    is_of_another = tracing.trace_id_of(message_place) != tracing.trace_id_of(claim.traceparent)
+    return tracing.span(
+        "process job",
+        kind="consumer",
+        parent=claim.traceparent,
+        link=message_place if is_of_another else "",
+        attributes={
+            "messaging.system": "aws_sqs",
+            "messaging.message.id": received.message_id,
+            "job_id": str(claim.job_id),
+            "video_id": claim.video_id,
+            "attempt": claim.attempt,
+            "worker_id": worker_id,
+        },
+        started_ns=received_ns,
+    )

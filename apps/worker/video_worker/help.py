@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,12 @@ from uuid import UUID
 
 import structlog
 
+from apps.support.video.domain.contracts import ClaimedJob
 from apps.support.video.domain.errors import LeaseLost
 from apps.support.video.services import chunks, stopping
 from apps.support.video.services.chunks import HelpWanted
 from libs.media.process import ProcessAborted
+from libs.observability import tracing
 
 from .database import persistently
 from .failures import ATTEMPT_FAILURES, failure_of
@@ -58,13 +61,21 @@ class Helper:
             if wanted is None:
                 break
             try:
-                self._do(wanted)
+                with self._span(wanted.job):
+                    self._do(wanted)
             except (_CannotHelp, LeaseLost):
                 # Whoever waits until everybody has left a job that was cancelled need not wait for this lease.
                 persistently(partial(stopping.acknowledge_chunk_stop, claim=wanted.claim, job=wanted.job))
                 break
             done += 1
         return done
+
+    def _span(self, job: ClaimedJob) -> AbstractContextManager[None]:
+        return tracing.span(
+            "help",
+            parent=job.traceparent,
+            attributes={"job_id": str(job.job_id), "video_id": job.video_id, "worker_id": self.worker_id},
+        )
 
     def _do(self, wanted: HelpWanted) -> None:
         ledger = TableLedger(wanted.job, worker_id=self.worker_id, lease_seconds=self.lease_seconds)
@@ -128,6 +139,7 @@ class Helper:
 
     def _leave(self, ticket: ChunkTicket, error: Exception, *, ledger: TableLedger) -> None:
         failure = failure_of(error)
+        tracing.fail(failure.cause_code)
         log.warning("chunk_failed", cause_code=failure.cause_code, detail=failure.detail, number=ticket.chunk.number)
         if failure.is_final:
             ledger.fail(ticket, cause_code=failure.cause_code, detail=failure.detail, is_files_fault=True)

@@ -82,6 +82,9 @@ ACADEMY_WEBHOOK_PLAIN_HTTP = _env.webhooks.plain_http
 METRICS_PORT = _env.metrics.port
 METRICS_ADDRESS = _env.metrics.address
 
+OTEL_EXPORTER_OTLP_ENDPOINT = _env.traces.endpoint
+OTEL_SERVICE_NAME = _env.traces.service_name
+
 # Django's own.
 
 DEBUG = False
@@ -178,6 +181,7 @@ CORS_ALLOW_HEADERS = (
     "content-type",
     "idempotency-key",
     "last-event-id",
+    "traceparent",
     "x-request-id",
     "x-tenant",
 )

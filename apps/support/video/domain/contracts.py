@@ -108,6 +108,8 @@ class ClaimedJob:
     longest_seconds: float
     """What the tenant allows. The worker holds a source to it that nobody could measure before."""
     encoding: EncodingChoices = EncodingChoices()
+    traceparent: str = ""
+    """The job's place in a trace, which the message that woke the worker up may not be part of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import QuerySet
 
+from libs.observability import tracing
 from libs.s3_client.client import MultipartUploadMissing
 
 from ..domain.errors import (
@@ -100,7 +101,12 @@ def due_uploads(now: datetime) -> "QuerySet[VideoUpload]":
 
 
 def complete_arrived(upload: VideoUpload, *, world: World) -> None:
-    """Complete an upload as its browser would have."""
+    """Complete an upload as its browser would have, in the trace that its browser began."""
+    with tracing.span("complete arrived upload", parent=upload.traceparent, attributes={"video_id": upload.video_id}):
+        _complete_arrived(upload, world=world)
+
+
+def _complete_arrived(upload: VideoUpload, *, world: World) -> None:
     try:
         complete_upload(
             tenant=upload.tenant,

@@ -13,6 +13,7 @@ from apps.core.idempotency import RETENTION
 from apps.core.models import Tenant
 from libs.clock import Clock
 from libs.db.guards import assert_no_transaction
+from libs.observability.tracing import current_traceparent, note
 
 from ..domain.errors import QuotaExceeded, SizeNotAllowed
 from ..domain.keys import source_key
@@ -75,7 +76,13 @@ def init_upload(
     now = clock.now()
     video = Video(tenant=tenant, title=title, session=session, created_by_id=created_by_id)
     video.policy = policy
-    upload = VideoUpload(tenant=tenant, filename=filename, size_bytes=size_bytes, init_key=idempotency_key)
+    upload = VideoUpload(
+        tenant=tenant,
+        filename=filename,
+        size_bytes=size_bytes,
+        init_key=idempotency_key,
+        traceparent=current_traceparent(),
+    )
     if (announced := _announced_before(video, upload, now=now)) is not None:
         return sign_ticket(announced, storage=storage, now=now)
     limits = limits_of(tenant)
@@ -119,6 +126,7 @@ def _begin(
     video: Video, upload: VideoUpload, *, limits: Limits, storage: ObjectStorage, actor: str, now: datetime
 ) -> UploadTicket:
     video.pk = upload.video_id = _next_video_id()
+    note({"video_id": video.pk})
     video.status, video.status_changed_at, video.created_at = VideoStatus.PENDING, now, now
     _open_upload(upload, storage=storage, now=now)
     try:

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from apps.support.outbox import outbox
 from libs.clock import Clock
+from libs.observability.tracing import accept_traceparent
 from libs.queue.client import QueueDepth, ReceiptHandleStale, ReceivedMessage
 
 from ..domain.contracts import TranscodeMessage, UnknownVersion, UnreadableMessage
@@ -102,6 +103,7 @@ def redrive_dead_letter(*, letter_id: int, now: datetime) -> bool:
             group_id="",
             subject=f"dead-letter:{letter.pk}",
             now=now,
+            traceparent=letter.traceparent,
         )
         letter.state, letter.settled_at = LetterState.REDRIVEN, now
         letter.save(update_fields=["state", "settled_at"])
@@ -138,6 +140,7 @@ def _take_over(message: ReceivedMessage, *, now: datetime) -> None:
             "receive_count": message.receive_count,
             "state": state,
             "detail": detail,
+            "traceparent": accept_traceparent(message.traceparent),
             "taken_at": now,
             **_ids(wake_up),
         },

@@ -11,6 +11,7 @@ from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import ReservedMessage
 from apps.support.outbox.signals import message_failed, messages_sent
 from libs.clock import Clock
+from libs.observability.tracing import current_traceparent, note, trace_id_of
 
 from ..domain.contracts import TranscodeMessage, UnreadableMessage
 from ..domain.errors import EnqueueFailed, JobPreconditionFailed
@@ -50,6 +51,7 @@ def add_wake_up(
         now=now,
         due_at=due_at,
         sender_grace=sender_grace,
+        traceparent=job.traceparent,
     )
 
 
@@ -85,6 +87,7 @@ class VideoSQSQueue:
             state_changed_at=now,
             created_at=now,
             max_attempts=settings.VIDEO_MAX_ATTEMPTS,
+            traceparent=current_traceparent(),
             **(_start_after(after, now=now) if after else {"state": JobState.QUEUED}),
         )
         grace_seconds = settings.VIDEO_SEND_TIMEOUT_SECONDS + 1 if caller_sends else 0
@@ -92,6 +95,7 @@ class VideoSQSQueue:
         data = {"after": str(after.pk)} if after else {}
         record_event(video=video, event=EventName.JOB_CREATED, actor=actor, now=now, job=job, data=data)
         project(video=video, now=now, video_fields={"current_job": job})
+        note({"video_id": video.pk, "job_id": str(job.pk)})
         return job
 
     def enqueue_by_job(self, job: VideoTranscodeJob) -> None:
@@ -157,6 +161,7 @@ def _log_sent(*, messages: Sequence[ReservedMessage], **_kwargs: object) -> None
                 video_id=wake_up.video_id,
                 tenant_id=wake_up.tenant_id,
                 job_id=str(wake_up.job_id),
+                **_trace_of(message),
             )
 
 
@@ -168,7 +173,12 @@ def _log_failed(*, message: ReservedMessage, reason: str, **_kwargs: object) -> 
             job_id=message.subject,
             attempt_count=message.attempt_count,
             reason=reason,
+            **_trace_of(message),
         )
+
+
+def _trace_of(message: ReservedMessage) -> dict[str, str]:
+    return {"trace_id": trace_id_of(message.traceparent)} if message.traceparent else {}
 
 
 def _ids(job: VideoTranscodeJob) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from threading import Event, Lock
 from typing import TypeVar
 
@@ -36,7 +37,8 @@ class Crew:
             Exception: The first of the two failures. Nothing runs any more.
         """
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="side") as executor:
-            future = executor.submit(self._watched, side)
+            # The side's log lines and spans belong to the same attempt.
+            future = executor.submit(copy_context().run, self._watched, side)
             try:
                 return self._watched(main), future.result()
             except Exception:

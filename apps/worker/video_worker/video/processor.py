@@ -13,6 +13,7 @@ from libs.media.facts import require_length
 from libs.media.ffmpeg import SOURCE_CAUSES, EncodeFailed, decoding_failed
 from libs.media.http_source import HttpSource
 from libs.media.process import ProcessAborted
+from libs.observability import tracing
 from libs.s3_client.client import ObjectMissing
 
 from ..lease import ProgressReporter
@@ -109,6 +110,10 @@ class _Attempt:
         self._meter.elsewhere(self._ledger.statuses())
         _, pictures = self._crew.run(main=lambda: self._do_chunks({ChunkKind.VIDEO}, name="main"), side=self._do_side)
         said = self._finish_chunks()
+        with tracing.span("package"):
+            return self._package(pictures, said=said)
+
+    def _package(self, pictures: dict[str, bytes], *, said: str) -> TranscodeOutput:
         self._progress.report(stage="packaging", percent=TO_PERCENT)
         parts = self._gather()
         tracks = parts_by_rendition(parts)
@@ -128,6 +133,10 @@ class _Attempt:
         """Copy what can be copied and do the sound, beside the encode, then take the pictures."""
         self._do_chunks(PASSES, name="side")
         self._raise_if_damaged(self._ledger.statuses())
+        with tracing.span("take pictures"):
+            return self._take_pictures()
+
+    def _take_pictures(self) -> dict[str, bytes]:
         thumbnail = self._pictures.thumbnail(self._subfolder("thumbnail"))
         files = {THUMBNAIL_NAME: thumbnail}
         seconds = self._source.facts.duration_seconds

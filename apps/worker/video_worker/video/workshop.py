@@ -6,11 +6,13 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from apps.support.video.domain.chunks import Chunk
 from apps.support.video.domain.contracts import ClaimedJob
 from libs.media.facts import MediaFacts, require_length
 from libs.media.ffmpeg import Ffmpeg
 from libs.media.key_frames import KeyFrameIndex
 from libs.media.process import Watch
+from libs.observability import tracing
 
 from .encoder import ChunkEncoder, Desk, Source
 from .ledger import ChunkLedger, ChunkTicket
@@ -62,6 +64,10 @@ class Workshop:
         Raises:
             MediaRejected, ProbeTimeout, ProbeCrashed, SourceUnreadable: As the prober says.
         """
+        with tracing.span("probe and plan"):
+            return self._open(job, may_copy=may_copy)
+
+    def _open(self, job: ClaimedJob, *, may_copy: bool) -> Source:
         url = self.storage.presign_get(job.source_key, expires_seconds=SOURCE_URL_TTL_SECONDS)
         etag, seconds = job.source_etag, self.limits.probe_seconds
         facts = self.prober.probe(url=url, timeout_seconds=seconds, if_match_etag=etag)
@@ -116,6 +122,16 @@ class Workshop:
             on_bytes=on_bytes,
             on_part=partial(ledger.record, ticket),
         )
-        result = ChunkEncoder(storage=self.storage, ffmpeg=self.ffmpeg).run(ticket.chunk, source=source, desk=desk)
-        ledger.finish(ticket, parts=result.parts, said=result.stderr)
+        with tracing.span("encode chunk", attributes=_told_of(ticket.chunk)):
+            result = ChunkEncoder(storage=self.storage, ffmpeg=self.ffmpeg).run(ticket.chunk, source=source, desk=desk)
+            ledger.finish(ticket, parts=result.parts, said=result.stderr)
         meter.finished(ticket.chunk)
+
+
+def _told_of(chunk: Chunk) -> tracing.Attributes:
+    return {
+        "kind": str(chunk.kind),
+        "number": chunk.number,
+        "start_seconds": chunk.start_seconds,
+        "renditions": ",".join(chunk.renditions),
+    }

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from apps.core.metrics_endpoint import expose_metrics
+from apps.core.trace_endpoint import export_traces
 from libs.db.clock import DatabaseClock
 from libs.queue.client import SQSQueueClient
 
@@ -30,5 +31,6 @@ class Command(BaseCommand):
             read_timeout_seconds=10,
         )
         expose_metrics()
+        export_traces("relay")
         with running_companions(stop):
             run_relay(queue=queue, clock=DatabaseClock(), stop=stop)

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand
 from django.db import connections
 
 from apps.core.metrics_endpoint import expose_metrics
+from apps.core.trace_endpoint import export_traces
 
 from ... import wiring
 from ...recovery.gauges import register_gauges
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         world = wired_world()
         register_gauges()
         expose_metrics()
+        export_traces("reconciler")
         queue_name = settings.VIDEO_STORAGE_EVENTS_QUEUE_NAME
         listeners = [Thread(target=_listen, args=(world, queue_name, stop), name=queue_name)] if queue_name else []
         for listener in listeners:

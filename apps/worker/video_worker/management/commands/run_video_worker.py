@@ -3,6 +3,7 @@
 from django.core.management.base import BaseCommand
 
 from apps.core.metrics_endpoint import expose_metrics
+from apps.core.trace_endpoint import export_traces
 
 from ...main import run_worker
 
@@ -13,4 +14,5 @@ class Command(BaseCommand):
     def handle(self, **_options: object) -> None:
         """Run until SIGTERM or SIGINT."""
         expose_metrics()
+        export_traces("worker")
         run_worker()
