@@ -17,11 +17,14 @@ from libs.s3_client.client import S3Storage
 from tests.support.attempts import Encoded, RecordingProgress, encode, processor_of, put_source
 from tests.support.ledgers import MemoryLedger
 from tests.support.media import (
+    BRIGHTNESS,
     clip,
     cut,
     errors_when_played,
     flipped,
     frame_times,
+    hdr_bars,
+    lumas_across,
     moving_picture,
     probe_report,
     run_ffmpeg,
@@ -262,28 +265,16 @@ def test_a_picture_that_our_ffmpeg_cannot_decode_is_called_so_and_not_tried_agai
     assert (failure.value.cause_code, failure.value.is_files_fault) == ("INPUT_UNSUPPORTED_CODEC", True)
 
 
-# Shares of the full signal: black, 2, 18, 92, 203 (white paper), 390, 980 and 3,900 candela per square metre in PQ.
-BRIGHTNESS = (0.0, 0.2, 0.35, 0.5, 0.58, 0.65, 0.75, 0.9)
-
-
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
 def test_a_bright_picture_is_mapped_to_ordinary_screens_and_not_clipped(
     storage: S3Storage, tmp_path: Path, transfer: str
 ) -> None:
-    source, shown = tmp_path / "source.mp4", tmp_path / "shown.gray"
-    bars = "+".join(f"eq(floor(X/60),{bar})*{round(64 + 876 * share)}" for bar, share in enumerate(BRIGHTNESS))
-    tagged = f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc:range=tv"
-    still = f"color=black:size=480x360:rate=10:duration=0.1,format=yuv420p10le,geq=lum='{bars}':cb=512:cr=512"
-    picture = f"{still},loop=19:1,{tagged}"
-    run_ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", str(source))
-    assert probe_report(source)["streams"][0]["color_transfer"] == transfer
+    source = hdr_bars(tmp_path / "source.mp4", transfer=transfer)
     encoded = encode(storage, source, folder=tmp_path)
     stream = probe_report(encoded.media("240p"))["streams"][0]
     assert (stream["pix_fmt"], stream["profile"]) == ("yuv420p", "Main")
     assert (stream["color_transfer"], stream["color_primaries"], stream["color_space"]) == ("bt709",) * 3
-    bar_each = ("-vf", "scale=8:1:flags=area,format=gray", "-f", "rawvideo")
-    run_ffmpeg("-i", str(encoded.media("240p")), "-frames:v", "1", *bar_each, str(shown))
-    lumas = list(shown.read_bytes())
+    lumas = lumas_across(encoded.media("240p"), count=len(BRIGHTNESS))
     assert all(later - earlier > 10 for earlier, later in pairwise(lumas))
     assert 100 < lumas[4] < 200
     assert lumas[7] < 250

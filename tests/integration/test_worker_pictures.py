@@ -9,12 +9,26 @@ import pytest
 from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.worker.video_worker.video.ladder import fitted_size
-from apps.worker.video_worker.video.storyboard import interval_seconds, webvtt
+from apps.worker.video_worker.video.storyboard import interval_seconds, make_storyboard, source_footage, webvtt
+from apps.worker.video_worker.video.thumbnail import make_thumbnail
+from libs.media.ffmpeg import Ffmpeg
+from libs.media.process import Watch
 from libs.s3_client.client import S3Storage
-from tests.support.attempts import Encoded, encode
-from tests.support.media import clip, errors_when_played, mean_luma, moving_picture, probe_report, run_ffmpeg
+from tests.support.attempts import Encoded, encode, processor_of, put_source
+from tests.support.media import (
+    BRIGHTNESS,
+    clip,
+    errors_when_played,
+    hdr_bars,
+    lumas_across,
+    mean_luma,
+    moving_picture,
+    probe_report,
+    run_ffmpeg,
+)
 from tests.support.playlists import assert_valid_package
 
+WATCH = Watch(deadline_seconds=60)
 CUE = re.compile(r"([\d:.]+) --> ([\d:.]+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)")
 
 
@@ -81,6 +95,23 @@ def test_a_long_video_is_shown_by_its_key_frames(storage: S3Storage, tmp_path: P
         True,
         True,
     ]
+
+
+def test_pictures_of_a_bright_video_look_like_the_video(storage: S3Storage, tmp_path: Path) -> None:
+    claim = put_source(storage, hdr_bars(tmp_path / "source.mp4", transfer="smpte2084"))
+    source = processor_of(storage).open(claim, may_copy=True)
+    thumbnail = tmp_path / "thumbnail.jpg"
+    thumbnail.write_bytes(make_thumbnail(source, folder=tmp_path, ffmpeg=Ffmpeg(), watch=WATCH))
+    footage = source_footage(source, duration_seconds=1.0)
+    files = make_storyboard(
+        footage, duration_seconds=1.0, folder=tmp_path, ffmpeg=Ffmpeg(), watch=WATCH, on_seconds=lambda _: None
+    )
+    sheet = tmp_path / "sheet.jpg"
+    sheet.write_bytes(files["storyboard-1.jpg"])
+    encoded = encode(storage, tmp_path / "source.mp4", folder=tmp_path)
+    shown = lumas_across(encoded.media("240p"), count=len(BRIGHTNESS))
+    for picture, within in ((thumbnail, "iw:ih"), (sheet, "160:120:0:0")):
+        assert lumas_across(picture, count=len(BRIGHTNESS), within=within) == pytest.approx(shown, abs=6)
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.9])

@@ -296,3 +296,32 @@ def flipped(path: Path, *, every_bytes: int, after_bytes: int) -> bytes:
     for position in range(after_bytes, len(body), every_bytes):
         body[position] ^= 0x10
     return bytes(body)
+
+
+# Shares of the full signal: black, 2, 18, 92, 203 (white paper), 390, 980 and 3,900 candela per square metre in PQ.
+BRIGHTNESS = (0.0, 0.2, 0.35, 0.5, 0.58, 0.65, 0.75, 0.9)
+
+
+def hdr_bars(target: Path, *, transfer: str) -> Path:
+    """Make two seconds of bars side by side, as bright as `BRIGHTNESS`, in ten bits that say they are HDR."""
+    bars = "+".join(f"eq(floor(X/60),{bar})*{round(64 + 876 * share)}" for bar, share in enumerate(BRIGHTNESS))
+    tagged = f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc:range=tv"
+    still = f"color=black:size=480x360:rate=10:duration=0.1,format=yuv420p10le,geq=lum='{bars}':cb=512:cr=512"
+    picture = f"{still},loop=19:1,{tagged}"
+    run_ffmpeg("-f", "lavfi", "-i", picture, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", str(target))
+    assert probe_report(target)["streams"][0]["color_transfer"] == transfer
+    return target
+
+
+def lumas_across(picture: Path, *, count: int, within: str = "iw:ih") -> list[int]:
+    """
+    Return the mean luma of so many columns of the first frame, from left to right, black being 0 and white 255.
+
+    Args:
+        within: The part that is looked at, as ffmpeg's `crop` names it.
+    """
+    shown = picture.with_suffix(".gray")
+    # A band of it: `scale` weighs hundreds of rows at once wrongly.
+    columns = ("-vf", f"crop={within},crop=iw:8,scale={count}:1:flags=area,format=gray", "-f", "rawvideo")
+    run_ffmpeg("-i", str(picture), "-frames:v", "1", *columns, str(shown))
+    return list(shown.read_bytes())

@@ -8,6 +8,7 @@ from libs.media.ffmpeg import REPORT_FRAMES, Ffmpeg
 from libs.media.ffprobe import input_options
 from libs.media.process import Watch
 
+from .colours import to_ordinary_screen
 from .encoder import OnSeconds, Source
 from .ladder import fitted_size
 
@@ -23,12 +24,13 @@ EVERY_FRAME_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Footage:
-    """What pictures are taken from: options that open it, and the size that it is shown in."""
+    """What pictures are taken from: options that open it, the size that it is shown in, and what `scale` does to it."""
 
     input_arguments: tuple[str, ...]
     stream: str
     width: int
     height: int
+    colours: str = ""
 
 
 def source_footage(source: Source, *, duration_seconds: float) -> Footage:
@@ -43,6 +45,7 @@ def source_footage(source: Source, *, duration_seconds: float) -> Footage:
         stream=f"0:{picture.index}",
         width=picture.width,
         height=picture.height,
+        colours=to_ordinary_screen(picture),
     )
 
 
@@ -66,7 +69,7 @@ def make_storyboard(
         f"tpad=stop_mode=clone:stop_duration={interval:g}",
         f"fps=1/{interval:g}:start_time=0:round=down",
         f"trim=end_frame={wanted}",
-        f"scale={width}:{height}:flags=area,setsar=1",
+        f"scale={width}:{height}:flags=area{footage.colours},setsar=1",
         # A sheet is done after a hundred pictures; a lecture over a slow line must not look as if it hung till then.
         REPORT_FRAMES,
         f"tile={SHEET_COLUMNS}x{SHEET_ROWS}",

@@ -6,6 +6,7 @@ from libs.media.ffmpeg import SOURCE_CAUSES, EncodeFailed, Ffmpeg
 from libs.media.ffprobe import input_options
 from libs.media.process import Watch
 
+from .colours import to_ordinary_screen
 from .encoder import Source
 from .ladder import fitted_size
 
@@ -85,6 +86,7 @@ def _arguments(source: Source, *, target: Path, start_seconds: float, selection:
     if picture is None:
         raise ValueError("a source without a picture has no thumbnail")
     width, height = fitted_size(picture.width, picture.height, side=THUMBNAIL_SIDE)
+    scale = f"scale={width}:{height}{to_ordinary_screen(picture)}"
     seek = ["-ss", f"{start_seconds:.3f}"] if start_seconds > 1 else []
     return [
         *input_options(url=source.url, if_match_etag=source.etag),
@@ -93,7 +95,7 @@ def _arguments(source: Source, *, target: Path, start_seconds: float, selection:
         "-skip_frame", "noref",
         "-i", source.url,
         "-map", f"0:{picture.index}",
-        "-vf", f"{selection}thumbnail={CANDIDATES},scale={width}:{height},setsar=1",
+        "-vf", f"{selection}thumbnail={CANDIDATES},{scale},setsar=1",
         "-frames:v", "1",
         "-c:v", "mjpeg",
         "-pix_fmt", "yuvj420p",

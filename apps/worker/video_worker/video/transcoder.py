@@ -7,6 +7,7 @@ from apps.support.video.domain.contracts import EncodingChoices
 from libs.media.facts import MediaFacts, VideoStreamFacts
 from libs.media.ffprobe import input_options
 
+from .colours import to_ordinary_screen
 from .ladder import Rendition
 from .planner import SEGMENT_SECONDS, EncodePlan
 
@@ -142,10 +143,8 @@ def _repairs(picture: VideoStreamFacts, plan: EncodePlan) -> list[str]:
     if plan.halves_frame_rate:
         steps.append(f"fps={plan.encoded[0].frames_per_second:.6f}:round=down")
     if picture.is_hdr:
-        # To the colours of an ordinary screen, brightness mapped and not clipped. Once for all renditions: working the
-        # map out takes 6 s of CPU each time.
-        ordinary = "out_primaries=bt709:out_transfer=bt709:out_color_matrix=bt709:out_range=tv:intent=perceptual"
-        steps.append(f"{_scale(plan.encoded[0])}:{ordinary},format=yuv420p")
+        # Once for all renditions, at the size of the largest.
+        steps.append(f"{_scale(plan.encoded[0])}{to_ordinary_screen(picture)}")
     return steps
 
 
