@@ -31,9 +31,7 @@ WARM_UP_REQUESTS = 30
 def main() -> None:
     options = _options()
     # A frozen worker keeps its job for as long as this takes.
-    stack = Stack(
-        variables={"ACADEMY_CALLS_PER_MINUTE": "1000000", "VIDEO_LEASE_SECONDS": "900", "VIDEO_STALL_SECONDS": "900"}
-    ).start()
+    stack = Stack(variables={"ACADEMY_CALLS_PER_MINUTE": "1000000", "VIDEO_LEASE_SECONDS": "900"}).start()
     try:
         report = stack.report()
         ready = seed_library(

@@ -14,6 +14,7 @@ OnFrames = Callable[[int], None]
 # ffmpeg reports nothing before the first frame of every output is done. Where one takes long, this filter tells of
 # each frame that passes it.
 REPORT_FRAMES = r"metadata=add:key=passed:value=1,metadata=print:file=pipe\\:1:direct=1"
+REPORT_SOUND = r"ametadata=add:key=passed:value=1,ametadata=print:file=pipe\\:1:direct=1"
 _FRAME_PASSED = "frame:"
 
 # Of a progress report; what else is in it (speed, frames a second) changes while nothing is done.
@@ -62,6 +63,7 @@ _DECODE_FAILURES = (
 )
 SOURCE_CAUSES = frozenset(cause_code for _, cause_code in _SOURCE_FAILURES)
 """The source could not be read; that says nothing of what is in it."""
+_FINAL_SOURCE_CAUSES = frozenset({"SOURCE_GONE"})
 
 # Of `-max_pixels`, and of sides that no picture may have.
 TOO_LARGE_PICTURES = ("exceeds specified max pixel count", "Picture size", "Video size")
@@ -114,7 +116,7 @@ class Ffmpeg:
             arguments: All but the program and the options that keep it quiet and reporting.
             cwd: Where relative output paths go.
             on_progress: Told the seconds of output that are done, about twice a second.
-            on_frames: Told the number of frames that have passed the filter `REPORT_FRAMES`.
+            on_frames: Told the number of frames that have passed the filter `REPORT_FRAMES` or `REPORT_SOUND`.
 
         Raises:
             EncodeFailed: It ended with an error.
@@ -171,6 +173,18 @@ def decoding_failed(stderr: str) -> bool:
     return any(sign in stderr for sign in _DECODE_FAILURES)
 
 
+def require_all_read(result: ProcessResult) -> None:
+    """
+    Accept only what was made of all that was to be read: a source that breaks off is an end to ffmpeg, and all is well.
+
+    Raises:
+        EncodeFailed: Reading went wrong on its way, although ffmpeg returned 0.
+    """
+    if (cause_code := source_cause(result.stderr)) is not None:
+        detail = result.stderr[-1000:]
+        raise EncodeFailed(cause_code=cause_code, detail=detail, is_files_fault=cause_code in _FINAL_SOURCE_CAUSES)
+
+
 def source_cause(stderr: str) -> str | None:
     """Return why reading the source went wrong on its way, whatever ffmpeg's return code says; None: it did not."""
     return next((code for signs, code in _SOURCE_FAILURES if any(sign in stderr for sign in signs)), None)
@@ -218,7 +232,7 @@ def _cause_of(stderr: str) -> tuple[str, bool]:
     if "No space left on device" in stderr:
         return "WORKER_DISK_FULL", False
     if (cause_code := source_cause(stderr)) is not None:
-        return cause_code, cause_code == "SOURCE_GONE"
+        return cause_code, cause_code in _FINAL_SOURCE_CAUSES
     if any(sign in stderr for sign in TOO_LARGE_PICTURES):
         return "INPUT_TOO_MANY_PIXELS", True
     if any(sign in stderr for sign in _UNKNOWN_CODECS):

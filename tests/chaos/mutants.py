@@ -165,7 +165,7 @@ MUTANTS: tuple[Mutant, ...] = (
             ),
             Edit(
                 file=f"{_WORKER}/handle.py",
-                old="                if lease.lost.is_set():\n                    raise LeaseLost(str(claim.job_id))\n",
+                old="            if lease.lost.is_set():\n                raise LeaseLost(str(claim.job_id))\n",
                 new="",
             ),
         ),
@@ -241,8 +241,8 @@ MUTANTS: tuple[Mutant, ...] = (
         edits=(
             Edit(
                 file=f"{_WORKER}/handle.py",
-                old="        if outcome in {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY}:",
-                new="        if outcome in {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY, Outcome.LEASE_LOST}:",
+                old="        if outcome in _MESSAGE_SERVED:",
+                new="        if outcome in {*_MESSAGE_SERVED, Outcome.LEASE_LOST}:",
             ),
         ),
         scenario="a worker that slept while another one took over and died, without a reconciler and a relay",

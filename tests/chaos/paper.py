@@ -83,7 +83,9 @@ class PaperProcessor:
         ledger.open(plan)
         self._do_chunks(claim, progress, ledger)
         try:
-            parts = gather_parts(ledger.parts(), prefix=claim.output_prefix, storage=self.storage)
+            parts = gather_parts(
+                ledger.parts(), prefix=claim.output_prefix, storage=self.storage, on_copied=lambda _: None
+            )
         except ObjectMissing:
             ledger.discard()
             raise

@@ -22,7 +22,7 @@ from libs.media.ffprobe import SourceChanged
 from libs.media.process import Watch
 from libs.s3_client.client import S3Storage
 from tests.support.api import Api
-from tests.support.attempts import RecordingProgress, processor_of, put_source
+from tests.support.attempts import RecordingProgress, opened, processor_of, put_source
 from tests.support.ledgers import MemoryLedger
 from tests.support.media import clip
 from tests.support.queue import purge_queue, waiting_bodies
@@ -83,7 +83,7 @@ def storyboard(source: Source, folder: Path) -> object:
 @pytest.mark.parametrize("read", [thumbnail, storyboard])
 def test_for_every_picture(read: Callable[[Source, Path], object], storage: S3Storage, tmp_path: Path) -> None:
     claim = put_source(storage, clip("small"))
-    source = processor_of(storage).open(claim, may_copy=True)
+    source, _ = opened(claim, storage)
     assert read(source, tmp_path)
     overwrite(storage, claim.source_key)
     with pytest.raises(EncodeFailed) as refusal:

@@ -232,7 +232,8 @@ class TestEnds:
         before = len(messages_of(pipeline.job_of(video)))
         processor.act = raising(error)
 
-        assert consume(handler, queue) is Outcome.RETRY
+        expected = Outcome.HOST_UNFIT if isinstance(error, OSError) else Outcome.RETRY
+        assert consume(handler, queue) is expected
         job = pipeline.job_of(video)
         assert (job.state, job.cause_code, job.failure_count) == ("RETRY_WAIT", cause, 1)
         assert len(messages_of(job)) == before + 1
@@ -536,7 +537,7 @@ class StoppedWorkshop:
     def __init__(self, end: Callable[[], None]) -> None:
         self._end = end
 
-    def open(self, job: ClaimedJob, *, may_copy: bool) -> object:
+    def open(self, job: ClaimedJob, *, on_probed: Callable[[], None]) -> object:
         self._end()
         raise ProcessAborted("told to stop")
 

@@ -179,7 +179,6 @@ class TestFence:
         with pytest.raises(LeaseLost):
             finish(loser)
         chunks.release_chunk(claim=loser)
-        chunks.fail_chunk(claim=loser, cause_code="ENCODER_CRASH", detail="x", is_files_fault=False)
         assert vars_of(row(winner)) == before
 
     def test_a_chunk_ends_with_its_job(self, pipeline: Pipeline, job: ClaimedJob) -> None:
@@ -266,7 +265,10 @@ class TestNextAttempt:
 
     def test_failed_chunks_get_another_chance(self, pipeline: Pipeline, job: ClaimedJob) -> None:
         chunks.enter_plan(claim=job, plan=THREE)
-        chunks.fail_chunk(claim=claim(job), cause_code="ENCODER_CRASH", detail="x", is_files_fault=False)
+        for _ in range(MOST_LOSSES):
+            let_lease_end(claim(job))
+        assert try_claim(job, kinds=[ChunkKind.AUDIO]) is None
+        assert "FAILED" in states(job)
         second = next_attempt(pipeline, job)
         chunks.enter_plan(claim=second, plan=THREE)
         assert states(second) == ["WAITING"] * 4
@@ -337,15 +339,19 @@ class TestHelp:
     def test_help_goes_where_it_is_wanted(self, job: ClaimedJob) -> None:
         chunks.enter_plan(claim=job, plan=THREE)
         claim(job)
-        wanted = chunks.claim_help(worker_id="worker-b", lease_seconds=60)
+        wanted = chunks.claim_help(worker_id="worker-b", lease_seconds=60, left_alone=[])
         assert wanted is not None
-        assert (wanted.claim.chunk, wanted.job, wanted.plan_digest) == (video_chunk(0), job, "first")
+        assert (wanted.claim.chunk, wanted.job) == (video_chunk(0), replace(job, plan_digest="first"))
+
+    def test_a_helper_may_leave_a_job_alone(self, job: ClaimedJob) -> None:
+        chunks.enter_plan(claim=job, plan=THREE)
+        assert chunks.claim_help(worker_id="worker-b", lease_seconds=60, left_alone=[job.job_id]) is None
 
     def test_nobody_helps_where_all_is_being_done(self, job: ClaimedJob) -> None:
-        assert chunks.claim_help(worker_id="worker-b", lease_seconds=60) is None
+        assert chunks.claim_help(worker_id="worker-b", lease_seconds=60, left_alone=[]) is None
         chunks.enter_plan(claim=job, plan=plan_of(video_chunk(0, last=True)))
         claim(job)
-        assert chunks.claim_help(worker_id="worker-b", lease_seconds=60) is None
+        assert chunks.claim_help(worker_id="worker-b", lease_seconds=60, left_alone=[]) is None
 
 
 @pytest.mark.django_db(transaction=True)

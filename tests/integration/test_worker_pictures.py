@@ -10,11 +10,11 @@ from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.worker.video_worker.video.ladder import fitted_size
 from apps.worker.video_worker.video.storyboard import interval_seconds, make_storyboard, source_footage, webvtt
-from apps.worker.video_worker.video.thumbnail import make_thumbnail
+from apps.worker.video_worker.video.thumbnail import make_thumbnail, make_waveform
 from libs.media.ffmpeg import Ffmpeg
 from libs.media.process import Watch
 from libs.s3_client.client import S3Storage
-from tests.support.attempts import Encoded, encode, processor_of, put_source
+from tests.support.attempts import Encoded, encode, opened, put_source
 from tests.support.media import (
     BRIGHTNESS,
     clip,
@@ -99,7 +99,7 @@ def test_a_long_video_is_shown_by_its_key_frames(storage: S3Storage, tmp_path: P
 
 def test_pictures_of_a_bright_video_look_like_the_video(storage: S3Storage, tmp_path: Path) -> None:
     claim = put_source(storage, hdr_bars(tmp_path / "source.mp4", transfer="smpte2084"))
-    source = processor_of(storage).open(claim, may_copy=True)
+    source, _ = opened(claim, storage)
     thumbnail = tmp_path / "thumbnail.jpg"
     thumbnail.write_bytes(make_thumbnail(source, folder=tmp_path, ffmpeg=Ffmpeg(), watch=WATCH))
     footage = source_footage(source, duration_seconds=1.0)
@@ -112,6 +112,16 @@ def test_pictures_of_a_bright_video_look_like_the_video(storage: S3Storage, tmp_
     shown = lumas_across(encoded.media("240p"), count=len(BRIGHTNESS))
     for picture, within in ((thumbnail, "iw:ih"), (sheet, "160:120:0:0")):
         assert lumas_across(picture, count=len(BRIGHTNESS), within=within) == pytest.approx(shown, abs=6)
+
+
+def test_a_sound_that_takes_long_to_be_drawn_shows_that_it_is_heard(storage: S3Storage, tmp_path: Path) -> None:
+    path = tmp_path / "sound.m4a"
+    heard: list[float] = []
+    run_ffmpeg("-f", "lavfi", "-i", "sine=frequency=440:duration=95", "-c:a", "aac", str(path))
+    source, _ = opened(put_source(storage, path), storage)
+    picture = make_waveform(source, folder=tmp_path, ffmpeg=Ffmpeg(), watch=WATCH, on_seconds=heard.append)
+    assert picture.startswith(b"\xff\xd8")
+    assert heard == [float(10 * count) for count in range(1, 11)]
 
 
 @pytest.mark.parametrize("seconds", [0.2, 0.9])

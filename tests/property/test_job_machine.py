@@ -180,7 +180,7 @@ class JobMachine(RuleBasedStateMachine):
             if is_done:
                 chunks.finish_chunk(claim=claimed, parts=[], said="", clock=self.clock)
             else:
-                chunks.release_chunk(claim=claimed, has_failed=True, clock=self.clock)
+                chunks.release_chunk(claim=claimed, clock=self.clock)
         stopping.acknowledge_chunk_stop(claim=claimed, job=held.claim, clock=self.clock)
 
     @precondition(lambda self: self.held)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from apps.support.video.domain.contracts import ClaimedJob, EncodingChoices, TranscodeOutput
+from apps.worker.video_worker.video.encoder import Source
 from apps.worker.video_worker.video.processor import JobProcessor, ProcessingLimits
 from libs.media.facts import MediaLimits
 from libs.media.ffmpeg import Ffmpeg
@@ -167,3 +168,8 @@ def encode(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(storage.read_bytes(entry.key))
     return Encoded(output=output, folder=package, progress=progress)
+
+
+def opened(claim: ClaimedJob, storage: S3Storage) -> tuple[Source, Source]:
+    """Return a claim's source, copied as far as it may be and encoded."""
+    return processor_of(storage).open(claim, on_probed=lambda: None)

@@ -52,7 +52,7 @@ class MemoryLedger:
             place = ticket.claim.chunk_id
             self._states[place], self._said[place], self._parts[place] = ChunkState.DONE, said, list(parts)
 
-    def release(self, ticket: ChunkTicket, *, has_failed: bool = False) -> None:
+    def release(self, ticket: ChunkTicket) -> None:
         with self._lock:
             self._states[ticket.claim.chunk_id] = ChunkState.WAITING
 

@@ -28,10 +28,14 @@ class MediaServer:
     reason: str | None = None
     hangs_at: int | None = None
     url: str = ""
-    bytes_sent: int = 0
+    bytes_sent_of_answers: list[int] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def bytes_sent(self) -> int:
+        return sum(self.bytes_sent_of_answers)
 
 
 @contextmanager
@@ -87,6 +91,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def _send(self, body: bytes) -> None:
+        with self.media.lock:
+            self.media.bytes_sent_of_answers.append(0)
+            number = len(self.media.bytes_sent_of_answers) - 1
         for offset in range(0, len(body), 16_384):
             if self.media.hangs_at is not None and offset >= self.media.hangs_at:
                 self.media.closing.wait()
@@ -94,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             piece = body[offset : offset + 16_384]
             self.wfile.write(piece)
             with self.media.lock:
-                self.media.bytes_sent += len(piece)
+                self.media.bytes_sent_of_answers[number] += len(piece)
 
     def log_message(self, format: str, *args: object) -> None:
         """Print nothing."""

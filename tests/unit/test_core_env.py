@@ -75,6 +75,13 @@ def test_all_problems_are_reported_together() -> None:
     ]
 
 
+def test_an_encoder_that_hangs_is_ended_before_its_job_is_lost() -> None:
+    """Else the cause would be a worker that died, and not what hung."""
+    (problem,) = problems_of(VIDEO_LEASE_SECONDS="60", VIDEO_STALL_SECONDS="60")
+    assert problem.startswith("VIDEO_STALL_SECONDS must be below VIDEO_LEASE_SECONDS")
+    assert read_environment({**GOOD, "VIDEO_LEASE_SECONDS": "20"}).transcode.stall_seconds == 15
+
+
 def test_a_problem_never_repeats_a_secret() -> None:
     problems = problems_of(ACADEMY_SECRET_KEY="too-short-secret", DATABASE_URL="postgresql://u:hunter2@/")
 

@@ -340,10 +340,14 @@ def _read_transcode(reader: EnvReader) -> TranscodeSettings:
     handover_seconds = reader.number("VIDEO_HANDOVER_SECONDS", default=11.5 * HOUR_SECONDS)
     if handover_seconds > LONGEST_HANDOVER_SECONDS:
         reader.refuse("VIDEO_HANDOVER_SECONDS", "must not be above 42300: SQS hides a message for 12 hours at most")
+    lease_seconds = reader.number("VIDEO_LEASE_SECONDS", default=60.0)
+    stall_seconds = reader.number("VIDEO_STALL_SECONDS", default=0.75 * lease_seconds)
+    if stall_seconds >= lease_seconds:
+        reader.refuse("VIDEO_STALL_SECONDS", "must be below VIDEO_LEASE_SECONDS: a job whose work hangs would be lost")
     stop_file = reader.optional("VIDEO_STOP_FILE")
     return TranscodeSettings(
-        lease_seconds=reader.number("VIDEO_LEASE_SECONDS", default=60.0),
-        stall_seconds=reader.number("VIDEO_STALL_SECONDS", default=120.0),
+        lease_seconds=lease_seconds,
+        stall_seconds=stall_seconds,
         stage_deadline_seconds=reader.number("VIDEO_STAGE_DEADLINE_SECONDS", default=6 * HOUR_SECONDS),
         handover_seconds=handover_seconds,
         spot_notice_url=reader.optional_url("VIDEO_SPOT_NOTICE_URL"),

@@ -63,7 +63,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Transcoding and recovery": {
         "VIDEO_LEASE_SECONDS": "How long a worker holds a job without a sign of movement.",
-        "VIDEO_STALL_SECONDS": "An encoder that shows no progress for so long is ended.",
+        "VIDEO_STALL_SECONDS": "An encoder that stands still so long is ended: three quarters of the lease by default.",
         "VIDEO_STAGE_DEADLINE_SECONDS": "The longest that one stage may take, however well it moves.",
         "VIDEO_HANDOVER_SECONDS": "When a worker hands a job on: a message cannot stay hidden for more than 12 hours.",
         "VIDEO_SPOT_NOTICE_URL": "Asked for the notice that this machine will be taken away; unset for none.",

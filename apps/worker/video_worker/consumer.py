@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 # A worker that is told to stop waits for its poll's answer, so this is also how long an idle one takes to stop.
 LONG_POLL_SECONDS = 5
 PAUSE_SECONDS = 2.0
+# A host that fails at once is the one that is always free: without a rest it would use up the tries of every job.
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 60.0, 600.0
 
 
 def consume_once(*, queue: MessageSource, handler: MessageHandler, wait_seconds: int) -> list[Outcome]:
@@ -35,11 +37,19 @@ def consume_once(*, queue: MessageSource, handler: MessageHandler, wait_seconds:
 
 def run_consumer(*, queue: MessageSource, handler: MessageHandler, stopping: threading.Event) -> None:
     """Consume until `stopping` is set. Survives a queue or database that comes and goes."""
+    rest_seconds = FIRST_REST_SECONDS
     while not stopping.is_set():
         try:
             close_old_connections()
             record_beat(worker_id=handler.worker_id, clock=handler.clock)
-            if not consume_once(queue=queue, handler=handler, wait_seconds=LONG_POLL_SECONDS):
+            outcomes = consume_once(queue=queue, handler=handler, wait_seconds=LONG_POLL_SECONDS)
+            if Outcome.HOST_UNFIT in outcomes:
+                log.error("worker_rests", worker_id=handler.worker_id, seconds=rest_seconds)
+                stopping.wait(rest_seconds)
+                rest_seconds = min(LONGEST_REST_SECONDS, 2 * rest_seconds)
+            elif Outcome.SUCCEEDED in outcomes:
+                rest_seconds = FIRST_REST_SECONDS
+            elif not outcomes:
                 # A call for help may have been lost, or come while everybody was busy.
                 handler.helper.help_out()
         except (QueueUnavailable, DatabaseError) as error:

@@ -27,6 +27,11 @@ class Failure:
     detail: str
     is_final: bool
 
+    @property
+    def is_hosts(self) -> bool:
+        """Tell whether the machine is to blame: whatever it tried next would end alike."""
+        return self.cause_code in _HOST_CAUSES
+
 
 ATTEMPT_FAILURES = (
     MediaRejected,
@@ -57,11 +62,13 @@ _CAUSE_OF: tuple[tuple[type[Exception], str, bool], ...] = (
     (ProcessOutgrown, "ENCODER_OOM", False),
     (ProcessDeadlinePassed, "ENCODE_DEADLINE", False),
 )
-_HOST_CAUSES = {
+_CAUSE_OF_ERRNO = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "WORKER_DISK_FULL"),
     # No more processes, memory or open files.
     **dict.fromkeys((errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE), "WORKER_OVERLOADED"),
 }
+_OTHER_HOST_CAUSE = "WORKER_FAULTY"
+_HOST_CAUSES = frozenset({*_CAUSE_OF_ERRNO.values(), _OTHER_HOST_CAUSE})
 
 
 def bug_of(error: Exception) -> Failure:
@@ -76,7 +83,7 @@ def failure_of(error: Exception) -> Failure:
     if isinstance(error, EncodeFailed):
         return Failure(cause_code=error.cause_code, detail=error.detail, is_final=error.is_files_fault)
     if isinstance(error, OSError):
-        cause_code, is_final = _HOST_CAUSES.get(error.errno or 0, "WORKER_FAULTY"), False
+        cause_code, is_final = _CAUSE_OF_ERRNO.get(error.errno or 0, _OTHER_HOST_CAUSE), False
     else:
         cause_code, is_final = next((code, final) for kind, code, final in _CAUSE_OF if isinstance(error, kind))
     return Failure(cause_code=cause_code, detail=str(error)[:1000], is_final=is_final)

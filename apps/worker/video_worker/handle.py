@@ -1,7 +1,5 @@
 """What becomes of one message."""
 
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Sequence
@@ -31,6 +29,7 @@ from libs.queue.client import QueueUnavailable, ReceiptHandleStale, ReceivedMess
 
 from .database import persistently
 from .failures import ATTEMPT_FAILURES, Failure, bug_of, failure_of
+from .folders import scratch_folder
 from .lease import LeaseKeeper, ProgressReporter
 from .table_ledger import TableLedger
 from .video.ledger import ChunkLedger
@@ -52,6 +51,7 @@ class Outcome(StrEnum):
     SUCCEEDED = "job_succeeded"
     FAILED = "job_failed"
     RETRY = "job_retry_scheduled"
+    HOST_UNFIT = "host_unfit"
     HANDED_BACK = "job_handed_back"
     LEASE_LOST = "lease_lost"
     HELD = "job_held"
@@ -60,6 +60,10 @@ class Outcome(StrEnum):
     SETTLED = "job_settled"
     NOT_VISIBLE = "job_not_visible"
     UNREADABLE = "message_unreadable"
+
+
+# Whatever comes next has a message of its own.
+_MESSAGE_SERVED = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY, Outcome.HOST_UNFIT})
 
 
 class MessageSource(Protocol):
@@ -157,7 +161,7 @@ class MessageHandler:
             outcome = self._work(claim, received)
         except LeaseLost:
             outcome = self._let_go(claim)
-        if outcome in {Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY}:
+        if outcome in _MESSAGE_SERVED:
             self._delete(received)
         elif outcome is Outcome.HANDED_BACK:
             self._hide(received, 0)
@@ -184,29 +188,26 @@ class MessageHandler:
         return Outcome.HANDED_BACK
 
     def _work(self, claim: ClaimedJob, received: ReceivedMessage) -> Outcome:
-        folder = Path(tempfile.mkdtemp(prefix=f"{claim.job_id}-{claim.attempt}-", dir=self.work_folder))
-        try:
-            ledger = TableLedger(claim, worker_id=self.worker_id, lease_seconds=self.lease_seconds, clock=self.clock)
-            with self._lease(claim, received, ledger) as lease:
-                try:
+        ledger = TableLedger(claim, worker_id=self.worker_id, lease_seconds=self.lease_seconds, clock=self.clock)
+        with self._lease(claim, received, ledger) as lease:
+            try:
+                with scratch_folder(self.work_folder, prefix=f"{claim.job_id}-{claim.attempt}-") as folder:
                     output = self.processor.run(claim, folder=folder, progress=lease, ledger=ledger)
-                except ProcessAborted as error:
-                    return self._stopped(claim, lease, error)
-                except ATTEMPT_FAILURES as error:
-                    return self._settle_failure(claim, failure_of(error))
-                except (LeaseLost, DatabaseError):
-                    raise
-                except Exception as error:
-                    # A bug of ours has its name in the table at once, not that of a lost worker minutes later.
-                    self._settle_failure(claim, bug_of(error))
-                    raise
-                if lease.lost.is_set():
-                    raise LeaseLost(str(claim.job_id))
-                with tracing.span("publish"):
-                    persistently(lambda: transcode.publish_job(claim=claim, output=output, clock=self.clock))
-                return Outcome.SUCCEEDED
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            except ProcessAborted as error:
+                return self._stopped(claim, lease, error)
+            except ATTEMPT_FAILURES as error:
+                return self._settle_failure(claim, failure_of(error))
+            except (LeaseLost, DatabaseError):
+                raise
+            except Exception as error:
+                # A bug of ours has its name in the table at once, not that of a lost worker minutes later.
+                self._settle_failure(claim, bug_of(error))
+                raise
+            if lease.lost.is_set():
+                raise LeaseLost(str(claim.job_id))
+            with tracing.span("publish"):
+                persistently(lambda: transcode.publish_job(claim=claim, output=output, clock=self.clock))
+            return Outcome.SUCCEEDED
 
     def _lease(self, claim: ClaimedJob, received: ReceivedMessage, ledger: TableLedger) -> LeaseKeeper:
         def renew(progress: JobProgress) -> None:
@@ -246,7 +247,7 @@ class MessageHandler:
             persistently(lambda: transcode.fail_job(claim=claim, **cause, clock=self.clock))
             return Outcome.FAILED
         persistently(lambda: transcode.retry_job(claim=claim, **cause, clock=self.clock))
-        return Outcome.RETRY
+        return Outcome.HOST_UNFIT if failure.is_hosts else Outcome.RETRY
 
     def _delete(self, received: ReceivedMessage) -> None:
         try:

@@ -1,8 +1,7 @@
 """Helping: a free worker does chunks of jobs that other workers hold."""
 
-import shutil
-import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -21,25 +20,35 @@ from libs.observability import tracing
 
 from .database import persistently
 from .failures import ATTEMPT_FAILURES, failure_of
+from .folders import scratch_folder
 from .lease import LeaseKeeper
 from .table_ledger import TableLedger
 from .video.encoder import Source
 from .video.ledger import ChunkTicket
 from .video.meter import ProgressMeter
-from .video.planner import job_plan
 from .video.workshop import Workshop
 
 log = structlog.get_logger(__name__)
 
+# Whoever is no help to a job tries again after so long: a deployment may be over, a disk may have room.
+LEFT_ALONE_SECONDS = 300.0
+
 
 class _CannotHelp(Exception):
-    """This worker is no help now: its plan of the job differs, it fails at it, or it is to stop."""
+    """This worker is no help to a job: its plan of it differs, or it fails at it."""
+
+
+class _MustStop(Exception):
+    """This worker is to stop, or has had its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Helper:
     """
     Does chunks of jobs that other workers hold, one after the other.
+
+    What a helper fails at it gives back, uncounted, and leaves that job alone for a while: the job's own worker comes
+    to the chunk in the end and judges whose fault it is. A host that can do nothing must not spoil every job.
 
     Args:
         job_waits: Tells whether a whole job waits for a worker, which comes before helping.
@@ -51,19 +60,22 @@ class Helper:
     work_folder: Path
     stopping: threading.Event
     job_waits: Callable[[], bool]
-    _sources: dict[UUID, tuple[str, Source]] = field(default_factory=dict)
+    _sources: dict[UUID, Source] = field(default_factory=dict)
+    _left_until: dict[UUID, float] = field(default_factory=dict)
 
     def help_out(self) -> int:
         """Do chunks until nobody needs help or a job waits for a worker, and return how many."""
         done = 0
         while not self.stopping.is_set() and not (done and self.job_waits()):
-            wanted = persistently(lambda: chunks.claim_help(worker_id=self.worker_id, lease_seconds=self.lease_seconds))
+            wanted = self._claim()
             if wanted is None:
                 break
             try:
                 with self._span(wanted.job):
                     self._do(wanted)
-            except (_CannotHelp, LeaseLost):
+            except (_CannotHelp, _MustStop, LeaseLost) as reason:
+                if isinstance(reason, _CannotHelp):
+                    self._left_until[wanted.job.job_id] = time.monotonic() + LEFT_ALONE_SECONDS
                 # Whoever waits until everybody has left a job that was cancelled need not wait for this lease.
                 persistently(partial(stopping.acknowledge_chunk_stop, claim=wanted.claim, job=wanted.job))
                 break
@@ -77,10 +89,19 @@ class Helper:
             attributes={"job_id": str(job.job_id), "video_id": job.video_id, "worker_id": self.worker_id},
         )
 
+    def _claim(self) -> HelpWanted | None:
+        now = time.monotonic()
+        for job_id in [job_id for job_id, until in self._left_until.items() if until < now]:
+            del self._left_until[job_id]
+        return persistently(
+            lambda: chunks.claim_help(
+                worker_id=self.worker_id, lease_seconds=self.lease_seconds, left_alone=list(self._left_until)
+            )
+        )
+
     def _do(self, wanted: HelpWanted) -> None:
         ledger = TableLedger(wanted.job, worker_id=self.worker_id, lease_seconds=self.lease_seconds)
         ticket = ledger.hold(wanted.claim)
-        folder = Path(tempfile.mkdtemp(prefix=f"{wanted.job.job_id}-chunk-", dir=self.work_folder))
         lease = LeaseKeeper(
             renew=lambda _progress: ledger.renew(),
             # The message that woke this worker up is gone; the chunk's row holds the claim.
@@ -89,16 +110,17 @@ class Helper:
             stopping=self.stopping,
         )
         try:
-            with lease:
+            with lease, scratch_folder(self.work_folder, prefix=f"{wanted.job.job_id}-chunk-") as folder:
                 self._do_ticket(ticket, wanted, ledger=ledger, lease=lease, folder=folder)
         except ProcessAborted as error:
             ledger.release(ticket)
-            raise _CannotHelp from error
+            raise _MustStop from error
         except ATTEMPT_FAILURES as error:
-            self._leave(ticket, error, ledger=ledger)
+            failure = failure_of(error)
+            tracing.fail(failure.cause_code)
+            log.warning("chunk_given_back", cause_code=failure.cause_code, detail=failure.detail)
+            ledger.release(ticket)
             raise _CannotHelp from error
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
         log.info(
             "chunk_done",
             job_id=str(wanted.job.job_id),
@@ -110,7 +132,7 @@ class Helper:
     def _do_ticket(
         self, ticket: ChunkTicket, wanted: HelpWanted, *, ledger: TableLedger, lease: LeaseKeeper, folder: Path
     ) -> None:
-        source = self._source(wanted)
+        source = self._source(ticket, wanted, ledger=ledger, lease=lease)
         if source is None:
             ledger.release(ticket)
             raise _CannotHelp
@@ -123,25 +145,22 @@ class Helper:
             should_stop=lease.should_stop,
         )
 
-    def _source(self, wanted: HelpWanted) -> Source | None:
+    def _source(
+        self, ticket: ChunkTicket, wanted: HelpWanted, *, ledger: TableLedger, lease: LeaseKeeper
+    ) -> Source | None:
         """Return the job's source if this worker plans it as the job's own worker does."""
         known = self._sources.get(wanted.job.job_id)
-        if known is not None and known[0] == wanted.plan_digest:
-            return known[1]
+        if known is not None and known.digest == wanted.job.plan_digest:
+            return known
         self._sources.clear()
-        for may_copy in (True, False):
-            source = self.workshop.open(wanted.job, may_copy=may_copy)
-            if job_plan(source.plan, etag=source.etag).digest == wanted.plan_digest:
-                self._sources[wanted.job.job_id] = (wanted.plan_digest, source)
+
+        def on_probed() -> None:
+            ledger.moved(ticket)
+            lease.report(stage="verifying", percent=1.0)
+
+        for source in self.workshop.open(wanted.job, on_probed=on_probed):
+            if source.digest == wanted.job.plan_digest:
+                self._sources[wanted.job.job_id] = source
                 return source
         log.warning("plan_differs", job_id=str(wanted.job.job_id))
         return None
-
-    def _leave(self, ticket: ChunkTicket, error: Exception, *, ledger: TableLedger) -> None:
-        failure = failure_of(error)
-        tracing.fail(failure.cause_code)
-        log.warning("chunk_failed", cause_code=failure.cause_code, detail=failure.detail, number=ticket.chunk.number)
-        if failure.is_final:
-            ledger.fail(ticket, cause_code=failure.cause_code, detail=failure.detail, is_files_fault=True)
-        else:
-            ledger.release(ticket, has_failed=True)

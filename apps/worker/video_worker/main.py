@@ -95,5 +95,6 @@ def _remove_folders_of_the_dead() -> None:
     """Remove what workers that were killed have left on this machine's disk."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER_PREFIX}*"):
         owner = folder.name.removeprefix(_FOLDER_PREFIX).partition("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        # In a container every worker has the same number; this one has no folder yet.
+        if owner.isdigit() and (int(owner) == os.getpid() or not Path(f"/proc/{owner}").exists()):
             shutil.rmtree(folder, ignore_errors=True)

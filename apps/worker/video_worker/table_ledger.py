@@ -114,25 +114,12 @@ class TableLedger:
         self._drop(ticket)
         self._write(lambda: chunks.finish_chunk(claim=ticket.claim, parts=parts, said=said, clock=self._clock))
 
-    def release(self, ticket: ChunkTicket, *, has_failed: bool = False) -> None:
+    def release(self, ticket: ChunkTicket) -> None:
         self._drop(ticket)
-        self._write(lambda: chunks.release_chunk(claim=ticket.claim, has_failed=has_failed, clock=self._clock))
+        self._write(lambda: chunks.release_chunk(claim=ticket.claim, clock=self._clock))
 
     def discard(self) -> None:
         self._write(lambda: chunks.discard_plan(claim=self._job))
-
-    def fail(self, ticket: ChunkTicket, *, cause_code: str, detail: str, is_files_fault: bool) -> None:
-        """Leave a chunk that cannot be done to the job's own worker."""
-        self._drop(ticket)
-        self._write(
-            lambda: chunks.fail_chunk(
-                claim=ticket.claim,
-                cause_code=cause_code,
-                detail=detail,
-                is_files_fault=is_files_fault,
-                clock=self._clock,
-            )
-        )
 
     def statuses(self) -> list[ChunkStatus]:
         return self._write(lambda: chunks.chunk_statuses(tenant_id=self._job.tenant_id, job_id=self._job.job_id))

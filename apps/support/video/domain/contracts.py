@@ -110,6 +110,8 @@ class ClaimedJob:
     encoding: EncodingChoices = EncodingChoices()
     traceparent: str = ""
     """The job's place in a trace, which the message that woke the worker up may not be part of."""
+    plan_digest: str = ""
+    """Of the plan that an earlier attempt has entered; what is done of it stays done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

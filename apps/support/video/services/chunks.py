@@ -1,5 +1,5 @@
 """
-A chunk's life as the table sees it: claimed, renewed, done, given back or failed.
+A chunk's life as the table sees it: claimed, renewed, done, given back or lost.
 
 Every write names the chunk's own attempt, and the job must not have ended: whoever has lost either finds zero rows.
 Only chunks of a running job are handed out, but whoever has one goes on between two attempts: the next takes it over.
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from libs.clock import Clock
 from libs.db.clock import DatabaseClock
@@ -53,7 +53,6 @@ class HelpWanted:
 
     claim: ClaimedChunk
     job: ClaimedJob
-    plan_digest: str
 
 
 def enter_plan(*, claim: ClaimedJob, plan: JobPlan, clock: Clock = DATABASE_CLOCK) -> None:
@@ -110,10 +109,19 @@ def claim_chunk(
     return None
 
 
-def claim_help(*, worker_id: str, lease_seconds: float, clock: Clock = DATABASE_CLOCK) -> HelpWanted | None:
-    """Take a chunk of the job that has been running longest and has one to spare; None: nobody needs help."""
+def claim_help(
+    *, worker_id: str, lease_seconds: float, left_alone: Collection[UUID], clock: Clock = DATABASE_CLOCK
+) -> HelpWanted | None:
+    """
+    Take a chunk of the job that has been running longest and has one to spare; None: nobody needs help.
+
+    Args:
+        left_alone: Jobs that this worker is no help to.
+    """
     waiting = TranscodeChunk.objects.across_tenants().filter(state=ChunkState.WAITING, job__state=JobState.RUNNING)
-    jobs = waiting.order_by("job__started_at").values_list("tenant_id", "job_id").distinct()
+    jobs = (
+        waiting.exclude(job_id__in=left_alone).order_by("job__started_at").values_list("tenant_id", "job_id").distinct()
+    )
     for tenant_id, job_id in dict.fromkeys(jobs[:20]):
         claim = claim_chunk(
             tenant_id=tenant_id,
@@ -125,7 +133,7 @@ def claim_help(*, worker_id: str, lease_seconds: float, clock: Clock = DATABASE_
         )
         if claim is not None:
             job = VideoTranscodeJob.objects.for_tenant(tenant_id).get(pk=job_id)
-            return HelpWanted(claim=claim, job=claim_of(job), plan_digest=job.plan.get("digest", ""))
+            return HelpWanted(claim=claim, job=claim_of(job))
     return None
 
 
@@ -178,14 +186,9 @@ def finish_chunk(*, claim: ClaimedChunk, parts: Sequence[TrackPart], said: str, 
         _move_playable(job, clock=clock)
 
 
-def release_chunk(*, claim: ClaimedChunk, has_failed: bool = False, clock: Clock = DATABASE_CLOCK) -> None:
-    """Give a chunk back at once, counting a failure or not. Nothing happens when it is another's already."""
-    _own_rows(claim).update(
-        state=ChunkState.WAITING,
-        state_changed_at=clock.now(),
-        lease_until=None,
-        failure_count=F("failure_count") + int(has_failed),
-    )
+def release_chunk(*, claim: ClaimedChunk, clock: Clock = DATABASE_CLOCK) -> None:
+    """Give a chunk back at once, which is no loss. Nothing happens when it is another's already."""
+    _own_rows(claim).update(state=ChunkState.WAITING, state_changed_at=clock.now(), lease_until=None)
 
 
 def expire_chunk(*, chunk: TranscodeChunk, actor: str, now: datetime) -> ChunkState | None:
@@ -229,20 +232,6 @@ def discard_plan(*, claim: ClaimedJob) -> None:
         job = _locked_job(claim)
         TranscodeChunk.objects.for_tenant(claim.tenant_id).filter(job=job).delete()
         _update_job(job, plan={}, playable_until_seconds=0.0)
-
-
-def fail_chunk(
-    *, claim: ClaimedChunk, cause_code: str, detail: str, is_files_fault: bool, clock: Clock = DATABASE_CLOCK
-) -> None:
-    """Leave a chunk to the job's own worker to end the attempt with. Nothing happens when it is another's already."""
-    _own_rows(claim).update(
-        state=ChunkState.FAILED,
-        state_changed_at=clock.now(),
-        lease_until=None,
-        cause_code=cause_code,
-        cause_detail=detail[-1000:],
-        is_files_fault=is_files_fault,
-    )
 
 
 def chunk_statuses(*, tenant_id: int, job_id: UUID) -> list[ChunkStatus]:

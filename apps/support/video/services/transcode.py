@@ -270,6 +270,7 @@ def claim_of(job: VideoTranscodeJob) -> ClaimedJob:
         longest_seconds=limits_of(job.tenant).duration_seconds,
         encoding=encoding_of(job.tenant),
         traceparent=job.traceparent,
+        plan_digest=job.plan.get("digest", ""),
     )
 
 

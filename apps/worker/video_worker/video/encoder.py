@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from threading import Event
 
-from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind, TrackPart
+from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind, JobPlan, TrackPart
 from libs.media.facts import MediaFacts
-from libs.media.ffmpeg import EncodeFailed, Ffmpeg, is_empty_output
+from libs.media.ffmpeg import SOURCE_CAUSES, EncodeFailed, Ffmpeg, is_empty_output, require_all_read
 from libs.media.pipes import NamedPipes, Taker
 from libs.media.process import ProcessAborted, ProcessResult, Watch
 
@@ -22,7 +22,7 @@ from .packager import (
     StretchEnd,
     pack_chunk,
 )
-from .planner import EncodePlan
+from .planner import EncodePlan, job_plan
 from .publisher import MEDIA_TYPE, PackageStorage
 from .transcoder import encoded_files, pass_arguments, video_arguments
 
@@ -43,6 +43,16 @@ class Source:
     facts: MediaFacts
     plan: EncodePlan
 
+    @property
+    def job_plan(self) -> JobPlan:
+        """Return the plan as the table has it."""
+        return job_plan(self.plan, etag=self.etag)
+
+    @property
+    def digest(self) -> str:
+        """Return what all workers that make this plan of this object agree on."""
+        return self.job_plan.digest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -53,7 +63,7 @@ class Desk:
         stem: Key of the chunk's objects, without number and extension. No other attempt may write under it.
         folder: Empty before. Of a whole source its smallest picture is left there.
         on_seconds: Told how many seconds of the chunk are done.
-        on_bytes: Told how many more bytes are on their way to storage; on several threads.
+        on_bytes: Told how many more bytes have been made or are on their way to storage; on several threads.
         on_part: Told of each part of a pass once it is in storage: it can be watched before the pass is done.
     """
 
@@ -98,10 +108,11 @@ class ChunkEncoder:
         try:
             result = self.ffmpeg.run(arguments, watch=desk.watch, cwd=desk.folder, on_progress=desk.on_seconds)
         except EncodeFailed as error:
-            if chunk.number > 0 and is_empty_output(error):
+            if chunk.number > 0 and is_empty_output(error) and error.cause_code not in SOURCE_CAUSES:
                 # The picture ended before the container's duration; whether it may is validation's to say.
                 return ChunkResult(parts=(), stderr=error.detail)
             raise
+        require_all_read(result)
         key, path = f"{desk.stem}.mp4", desk.folder / "chunk.mp4"
         files = encoded_files(chunk, desk.folder)
         if chunk.is_whole:
@@ -128,6 +139,7 @@ class ChunkEncoder:
             }
             takers = {path: packer.feed for path, packer in packers.items()}
             result = self._run_into_pipes(arguments, takers=takers, desk=desk)
+            require_all_read(result)
             for packer in packers.values():
                 packer.finish()
         return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr)
@@ -161,7 +173,14 @@ class ChunkEncoder:
                 name_part=lambda number: f"{desk.stem}-{number:04d}.mp4",
                 store=carrier.take,
             )
-            result = self.ffmpeg.stream(arguments, watch=desk.watch, cwd=desk.folder, on_bytes=packer.feed)
+
+            def take(content: bytes) -> None:
+                packer.feed(content)
+                # A part may take longer than a lease: what comes in before it leaves is movement too.
+                desk.on_bytes(len(content))
+
+            result = self.ffmpeg.stream(arguments, watch=desk.watch, cwd=desk.folder, on_bytes=take)
+            require_all_read(result)
             packer.finish()
         complaint = f"\n{CLOCK_WENT_BACK}" if packer.is_crowded else ""
         return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr + complaint)

@@ -34,7 +34,7 @@ class ChunkLedger(Protocol):
     def finish(self, ticket: ChunkTicket, *, parts: Sequence[TrackPart], said: str) -> None:
         """Enter that a chunk is done."""
 
-    def release(self, ticket: ChunkTicket, *, has_failed: bool = False) -> None:
+    def release(self, ticket: ChunkTicket) -> None:
         """Give a chunk back, for whoever comes next."""
 
     def discard(self) -> None:

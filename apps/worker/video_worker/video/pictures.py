@@ -35,15 +35,19 @@ class PictureMaker:
         seconds = self.source.facts.duration_seconds
         return self.source.facts.video is not None and seconds is not None and seconds > LONG_SECONDS
 
-    def thumbnail(self, folder: Path) -> bytes:
+    def thumbnail(self, folder: Path, *, on_seconds: OnSeconds) -> bytes:
         """
         Return a JPEG: a frame that is not black, or what the sound looks like.
+
+        Args:
+            on_seconds: Told how much of a sound has been heard.
 
         Raises:
             EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
         """
-        make = make_waveform if self.source.facts.video is None else make_thumbnail
-        return make(self.source, folder=folder, ffmpeg=self.ffmpeg, watch=self.watch())
+        if self.source.facts.video is not None:
+            return make_thumbnail(self.source, folder=folder, ffmpeg=self.ffmpeg, watch=self.watch())
+        return make_waveform(self.source, folder=folder, ffmpeg=self.ffmpeg, watch=self.watch(), on_seconds=on_seconds)
 
     def storyboard(
         self, folder: Path, *, duration_seconds: float, encoded: Path | None, thumbnail: bytes, on_seconds: OnSeconds

@@ -22,7 +22,6 @@ from .encoder import CLOCK_WENT_BACK, Source
 from .ledger import ChunkLedger
 from .meter import TO_PERCENT, ProgressMeter
 from .pictures import PictureMaker
-from .planner import job_plan
 from .publisher import gather_parts, store_files
 from .storyboard import STORYBOARD_NAME
 from .thumbnail import THUMBNAIL_NAME
@@ -56,15 +55,17 @@ class JobProcessor(Workshop):
             LeaseLost: The job or one of its chunks is another's.
         """
         progress.report(stage="verifying", percent=0.5)
+        copied, encoded = self.open(claim, on_probed=lambda: progress.report(stage="verifying", percent=1.0))
+        # An attempt before this one may have found that the copy is no good.
+        first = encoded if encoded.digest == claim.plan_digest else copied
         try:
-            return self._attempt(claim, folder, progress, ledger, may_copy=True)
+            return self._attempt(claim, first, folder, progress, ledger)
         except _SourceDamaged:
-            return self._attempt(claim, folder, progress, ledger, may_copy=False)
+            return self._attempt(claim, encoded, folder, progress, ledger)
 
     def _attempt(
-        self, claim: ClaimedJob, folder: Path, progress: ProgressReporter, ledger: ChunkLedger, *, may_copy: bool
+        self, claim: ClaimedJob, source: Source, folder: Path, progress: ProgressReporter, ledger: ChunkLedger
     ) -> TranscodeOutput:
-        source = self.open(claim, may_copy=may_copy)
         attempt = _Attempt(self, claim=claim, source=source, folder=folder, progress=progress, ledger=ledger)
         try:
             return attempt.run()
@@ -98,7 +99,7 @@ class _Attempt:
         self._folder = folder
         self._progress = progress
         self._ledger = ledger
-        self._plan = job_plan(source.plan, etag=source.etag)
+        self._plan = source.job_plan
         self._meter = ProgressMeter(source.plan, progress)
         self._crew = Crew(should_stop=progress.should_stop)
         self._pictures = PictureMaker(
@@ -109,23 +110,21 @@ class _Attempt:
         self._ledger.open(self._plan)
         self._meter.elsewhere(self._ledger.statuses())
         _, pictures = self._crew.run(main=lambda: self._do_chunks({ChunkKind.VIDEO}, name="main"), side=self._do_side)
-        said = self._finish_chunks()
+        self._finish_chunks()
         with tracing.span("package"):
-            return self._package(pictures, said=said)
+            return self._package(pictures)
 
-    def _package(self, pictures: dict[str, bytes], *, said: str) -> TranscodeOutput:
-        self._progress.report(stage="packaging", percent=TO_PERCENT)
+    def _package(self, pictures: dict[str, bytes]) -> TranscodeOutput:
         parts = self._gather()
         tracks = parts_by_rendition(parts)
-        duration = validate_package(tracks, plan=self._source.plan, facts=self._source.facts, stderr=said)
+        duration = self._validate(tracks)
         if self._source.facts.duration_seconds is None:
             # A recording of a browser's own says only now how long it is.
             require_length(duration, longest_seconds=self._claim.longest_seconds)
         if STORYBOARD_NAME not in pictures:
             pictures |= self._storyboard_at_last(duration, thumbnail=pictures[THUMBNAIL_NAME])
         files = {**pictures, **package_playlists(tracks, plan=self._plan)}
-        if self._progress.should_stop():
-            raise ProcessAborted("its caller wants it no longer")
+        self._stop_if_told()
         store_files(files, prefix=self._claim.output_prefix, storage=self._workshop.storage)
         return self._output(files, parts, duration_seconds=duration)
 
@@ -137,7 +136,10 @@ class _Attempt:
             return self._take_pictures()
 
     def _take_pictures(self) -> dict[str, bytes]:
-        thumbnail = self._pictures.thumbnail(self._subfolder("thumbnail"))
+        def on_seconds(_seconds: float) -> None:
+            self._meter.looked()
+
+        thumbnail = self._pictures.thumbnail(self._subfolder("thumbnail"), on_seconds=on_seconds)
         files = {THUMBNAIL_NAME: thumbnail}
         seconds = self._source.facts.duration_seconds
         if seconds is None or not self._pictures.may_go_ahead:
@@ -147,11 +149,11 @@ class _Attempt:
             duration_seconds=seconds,
             encoded=None,
             thumbnail=thumbnail,
-            on_seconds=lambda _: self._meter.looked(),
+            on_seconds=on_seconds,
         )
 
-    def _finish_chunks(self) -> str:
-        """Wait for chunks that others do, take over those that they lose, and return what all encoders said."""
+    def _finish_chunks(self) -> None:
+        """Wait for chunks that others do, and take over those that they lose."""
         while True:
             self._do_chunks(set(ChunkKind), name="main")
             statuses = self._ledger.statuses()
@@ -159,9 +161,8 @@ class _Attempt:
             _raise_failure(statuses)
             self._raise_if_damaged(statuses)
             if all(status.state is ChunkState.DONE for status in statuses):
-                return "\n".join(status.said for status in statuses)
-            if self._progress.should_stop():
-                raise ProcessAborted("its caller wants it no longer")
+                return
+            self._stop_if_told()
             Event().wait(LOOK_SECONDS)
 
     def _raise_if_damaged(self, statuses: Sequence[ChunkStatus]) -> None:
@@ -188,12 +189,29 @@ class _Attempt:
             self._meter.elsewhere(self._ledger.statuses())
 
     def _gather(self) -> tuple[TrackPart, ...]:
+        def on_copied(count: int) -> None:
+            self._stop_if_told()
+            self._progress.report(stage="packaging", percent=TO_PERCENT, moved_to=count)
+
         prefix, storage = self._claim.output_prefix, self._workshop.storage
         try:
-            return gather_parts(self._ledger.parts(), prefix=prefix, storage=storage)
+            return gather_parts(self._ledger.parts(), prefix=prefix, storage=storage, on_copied=on_copied)
         except ObjectMissing:
             self._ledger.discard()
             raise
+
+    def _validate(self, tracks: Mapping[str, Sequence[TrackPart]]) -> float:
+        try:
+            return validate_package(tracks, plan=self._source.plan, facts=self._source.facts)
+        except EncodeFailed as failure:
+            if not failure.is_files_fault:
+                # What is finished is what is wrong: the next attempt must not find it finished.
+                self._ledger.discard()
+            raise
+
+    def _stop_if_told(self) -> None:
+        if self._progress.should_stop():
+            raise ProcessAborted("its caller wants it no longer")
 
     def _storyboard_at_last(self, duration_seconds: float, *, thumbnail: bytes) -> dict[str, bytes]:
         def on_seconds(seconds: float) -> None:

@@ -28,20 +28,27 @@ class PackageStorage(Protocol):
     def copy(self, source_key: str, target_key: str) -> None: ...
 
 
-def gather_parts(parts: Sequence[TrackPart], *, prefix: str, storage: PackageStorage) -> tuple[TrackPart, ...]:
+def gather_parts(
+    parts: Sequence[TrackPart], *, prefix: str, storage: PackageStorage, on_copied: Callable[[int], None]
+) -> tuple[TrackPart, ...]:
     """
     Return the parts with every object under `prefix`: those of earlier attempts are copied there, within storage.
 
     So a published prefix holds all that it shows, and whatever else an attempt has left is garbage.
+
+    Args:
+        on_copied: Told how many are copied, before each copy and after the last. What it raises ends the gathering.
 
     Raises:
         ObjectMissing: An earlier attempt's object is gone.
     """
     keys = {key for part in parts for key in (part.key, part.init.key)}
     places = {key: prefix + key.rpartition("/")[2] for key in sorted(keys)}
-    for key, place in places.items():
-        if key != place:
-            storage.copy(key, place)
+    elsewhere = [key for key, place in places.items() if key != place]
+    for count, key in enumerate(elsewhere):
+        on_copied(count)
+        storage.copy(key, places[key])
+    on_copied(len(elsewhere))
     return tuple(
         replace(part, key=places[part.key], init=replace(part.init, key=places[part.init.key])) for part in parts
     )

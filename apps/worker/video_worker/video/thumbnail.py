@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from libs.media.ffmpeg import SOURCE_CAUSES, EncodeFailed, Ffmpeg
+from libs.media.ffmpeg import REPORT_SOUND, SOURCE_CAUSES, EncodeFailed, Ffmpeg
 from libs.media.ffprobe import input_options
 from libs.media.process import Watch
 
 from .colours import to_ordinary_screen
-from .encoder import Source
+from .encoder import OnSeconds, Source
 from .ladder import fitted_size
 
 THUMBNAIL_NAME = "thumbnail.jpg"
@@ -17,6 +17,9 @@ DARKEST_MEAN_LUMA = 28
 LOOK_AT_SECONDS = 60.0
 # The most representative of so many frames is taken.
 CANDIDATES = 10
+# All samples of a sound are held until the last has come: so many a second are enough for a picture of this width.
+WAVE_SAMPLE_RATE = 2000
+WAVE_REPORT_SECONDS = 10
 WAVE_COLOUR, BACK_COLOUR = "0x8ab4f8", "0x1f2937"
 
 
@@ -46,9 +49,12 @@ def make_thumbnail(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch
     raise EncodeFailed(cause_code="OUTPUT_VERIFY_FAILED", detail="no frame for the thumbnail", is_files_fault=False)
 
 
-def make_waveform(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch) -> bytes:
+def make_waveform(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch, on_seconds: OnSeconds) -> bytes:
     """
     Return a JPEG of what a source without a picture sounds like, from its start to its end.
+
+    Args:
+        on_seconds: Told how much has been heard. The picture itself comes when all has.
 
     Raises:
         EncodeFailed, ProcessStopped: As `Ffmpeg.run` says.
@@ -61,8 +67,8 @@ def make_waveform(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch)
         *input_options(url=source.url, if_match_etag=source.etag),
         "-i", source.url,
         "-filter_complex",
-        # All samples are held until the last has come: two thousand a second are enough for a picture of this width.
-        f"[0:{sound.index}]atrim=end={source.plan.longest_seconds:.3f},aresample=2000,aformat=channel_layouts=mono,"
+        f"[0:{sound.index}]atrim=end={source.plan.longest_seconds:.3f},aresample={WAVE_SAMPLE_RATE},"
+        f"aformat=channel_layouts=mono,asetnsamples={WAVE_SAMPLE_RATE * WAVE_REPORT_SECONDS}:pad=0,{REPORT_SOUND},"
         f"showwavespic=s={size}:colors={WAVE_COLOUR}:scale=sqrt[wave];color={BACK_COLOUR}:s={size}[back];"
         "[back][wave]overlay=shortest=1:format=auto",
         "-frames:v", "1",
@@ -73,7 +79,9 @@ def make_waveform(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch)
         "-update", "1",
         str(target),
     ]  # fmt: skip
-    ffmpeg.run(arguments, watch=watch, cwd=folder)
+    ffmpeg.run(
+        arguments, watch=watch, cwd=folder, on_frames=lambda count: on_seconds(float(count * WAVE_REPORT_SECONDS))
+    )
     return target.read_bytes()
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from apps.support.video.domain.chunks import TrackPart
 from libs.media.facts import MediaFacts
-from libs.media.ffmpeg import EncodeFailed, source_cause
+from libs.media.ffmpeg import EncodeFailed
 
 from .planner import EncodePlan
 
@@ -19,17 +19,15 @@ LONGEST_GAP_SECONDS = 2.0
 LONGEST_OVERLAP_SECONDS = 0.1
 
 
-def validate_package(tracks: Tracks, *, plan: EncodePlan, facts: MediaFacts, stderr: str) -> float:
+def validate_package(tracks: Tracks, *, plan: EncodePlan, facts: MediaFacts) -> float:
     """
     Check the package against its plan and source, and return its duration in seconds.
 
     Args:
         tracks: All parts by rendition, in the order in which they play.
-        stderr: What the encoders said, to tell a cut source from a cut connection.
 
     Raises:
-        EncodeFailed: OUTPUT_VERIFY_FAILED or one of `SOURCE_CAUSES` when it is ours, INPUT_TRUNCATED or
-            INPUT_MALFORMED when it is the file.
+        EncodeFailed: OUTPUT_VERIFY_FAILED when it is ours, INPUT_TRUNCATED or INPUT_MALFORMED when it is the file.
     """
     pictures = {rendition.name: tracks.get(rendition.name, ()) for rendition in plan.renditions}
     for name, parts in tracks.items():
@@ -38,7 +36,7 @@ def validate_package(tracks: Tracks, *, plan: EncodePlan, facts: MediaFacts, std
         raise EncodeFailed(cause_code="INPUT_MALFORMED", detail="nothing could be decoded", is_files_fault=True)
     ends = [parts[-1].end_seconds for parts in pictures.values()] or [0.0]
     longest = max(parts[-1].end_seconds for parts in tracks.values() if parts)
-    _check_against_source(min(ends), longest, facts=facts, stderr=stderr)
+    _check_against_source(min(ends), longest, facts=facts)
     if max(ends) - min(ends) > TOLERANCE_SECONDS:
         raise output_failure(f"renditions differ in duration: {ends}")
     return longest
@@ -51,18 +49,12 @@ def _check_joints(name: str, parts: Sequence[TrackPart]) -> None:
             raise output_failure(f"{name}: {earlier.end_seconds:.3f} s is followed by {later.start_seconds:.3f} s")
 
 
-def _check_against_source(picture_seconds: float, longest_seconds: float, *, facts: MediaFacts, stderr: str) -> None:
+def _check_against_source(picture_seconds: float, longest_seconds: float, *, facts: MediaFacts) -> None:
     own = facts.video.duration_seconds if facts.video is not None else None
     for found, expected in ((picture_seconds, own), (longest_seconds, facts.duration_seconds)):
         if expected is not None and expected - found > max(TOLERANCE_SECONDS, expected * TOLERANCE_RATIO):
             detail = f"{found:.1f} of {expected:.1f} s could be decoded"
-            raise _shortfall(detail, stderr=stderr)
-
-
-def _shortfall(detail: str, *, stderr: str) -> EncodeFailed:
-    if (cause_code := source_cause(stderr)) is not None:
-        return EncodeFailed(cause_code=cause_code, detail=f"{detail}: {stderr[-300:]}", is_files_fault=False)
-    return EncodeFailed(cause_code="INPUT_TRUNCATED", detail=detail, is_files_fault=True)
+            raise EncodeFailed(cause_code="INPUT_TRUNCATED", detail=detail, is_files_fault=True)
 
 
 def output_failure(detail: str) -> EncodeFailed:

@@ -57,27 +57,39 @@ class Workshop:
     ffmpeg: Ffmpeg
     limits: ProcessingLimits
 
-    def open(self, job: ClaimedJob, *, may_copy: bool) -> Source:
+    def open(self, job: ClaimedJob, *, on_probed: Callable[[], None]) -> tuple[Source, Source]:
         """
-        Look at a job's source and plan what to do with it. Every worker comes to the same plan.
+        Look at a job's source and plan what to do with it. Every worker comes to the same plans.
+
+        Args:
+            on_probed: Called half-way: each half may take as long as a lease.
+
+        Returns:
+            The source with what may be copied of it copied, and with all of it encoded. Often there is nothing to copy.
 
         Raises:
             MediaRejected, ProbeTimeout, ProbeCrashed, SourceUnreadable: As the prober says.
         """
         with tracing.span("probe and plan"):
-            return self._open(job, may_copy=may_copy)
+            return self._open(job, on_probed=on_probed)
 
-    def _open(self, job: ClaimedJob, *, may_copy: bool) -> Source:
+    def _open(self, job: ClaimedJob, *, on_probed: Callable[[], None]) -> tuple[Source, Source]:
         url = self.storage.presign_get(job.source_key, expires_seconds=SOURCE_URL_TTL_SECONDS)
         etag, seconds = job.source_etag, self.limits.probe_seconds
         facts = self.prober.probe(url=url, timeout_seconds=seconds, if_match_etag=etag)
         if not job.verified:
             require_length(facts.duration_seconds, longest_seconds=job.longest_seconds)
+        on_probed()
         index = None
         if not facts.fragmented:
             index = self.prober.key_frames(url=url, timeout_seconds=seconds, if_match_etag=etag)
-        plan = plan_encode(facts, index=index, may_copy=may_copy, choices=job.encoding)
-        return Source(url=url, etag=etag, facts=facts, plan=plan)
+        copied, encoded = (
+            Source(url=url, etag=etag, facts=facts, plan=plan)
+            for plan in (
+                plan_encode(facts, index=index, may_copy=may_copy, choices=job.encoding) for may_copy in (True, False)
+            )
+        )
+        return copied, encoded
 
     def watch(self, should_stop: Callable[[], bool]) -> Watch:
         """Return how a process of this worker is watched."""
