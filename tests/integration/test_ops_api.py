@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.core.models import ALL_SCOPES, Membership, Role, User
 from apps.support.outbox.models import OutboxMessage
+from apps.support.video.domain.dead_letters import LetterState
 from apps.support.video.models import DeadLetter, VideoTranscodeJob
 from apps.support.video.recovery.reconciler import INVARIANTS, run_once
 from apps.support.video.services.dead_letters import take_dead_letters
@@ -143,7 +144,7 @@ class TestOverview:
 
 
 class TestVideosBehindANumber:
-    def look(self, operator: Client, place: str, **query: str) -> list[int]:
+    def look(self, operator: Client, place: str, **query: str) -> list[int | None]:
         answer = operator.get(f"{VIDEOS}ops/videos/", {"place": place, **query})
         assert answer.status_code == 200, answer.content
         return [row["video_id"] for row in answer.json()]
@@ -163,6 +164,28 @@ class TestVideosBehindANumber:
         }
         assert self.look(operator, "uploaded", tenant="other") == [queued.pk]
         assert self.look(operator, "running", tenant="other") == []
+        assert overview(operator)["jobs"] == {"QUEUED": 1, "RETRY_WAIT": 1, "RUNNING": 1}
+
+    def test_a_number_and_its_list_agree_also_about_what_belongs_to_no_video(
+        self, pipeline: Pipeline, operator: Client
+    ) -> None:
+        """Two messages for one job, one for none, and a letter that nobody can read."""
+        video = pipeline.uploaded()
+        late = timezone.now() - timedelta(seconds=9)
+        OutboxMessage.objects.update(sent_at=None, last_error="refused", due_at=late)
+        (message,) = OutboxMessage.objects.all()
+        for subject in (message.subject, "elsewhere"):
+            OutboxMessage.objects.create(queue_name="q", body="", subject=subject, created_at=late, due_at=late)
+        pipeline.dead_letters.put("poison")
+        take_dead_letters(queue=pipeline.dead_letters, clock=pipeline.clock, limit=10)
+        DeadLetter.objects.update(state=LetterState.UNREADABLE)
+        seen = overview(operator)
+        assert seen["outbox"]["due"] == 3
+        assert self.look(operator, "outbox_due") == [video.pk, video.pk, None]
+        assert seen["outbox"]["failing"] == len(self.look(operator, "outbox_failing")) == 1
+        assert seen["dead_letters"]["kept"] == 1
+        (letter,) = operator.get(f"{VIDEOS}ops/videos/", {"place": "dead_letters"}).json()
+        assert (letter["video_id"], letter["status"], letter["title"][:4]) == (None, None, "dlq ")
 
     def test_messages_and_dead_letters_lead_to_their_videos(self, pipeline: Pipeline, operator: Client) -> None:
         video = pipeline.uploaded()

@@ -460,7 +460,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description List up to 100 videos that are at a place of the line, those that have been there longest first. */
+        /** @description List up to 100 that are at a place of the line, those that have been there longest first. */
         get: operations["ops_videos"];
         put?: never;
         post?: never;
@@ -1410,6 +1410,7 @@ export interface components {
          *         }
          *       ],
          *       "finished_today": {},
+         *       "jobs": {},
          *       "queue": {
          *         "visible": 1,
          *         "in_flight": 1,
@@ -1469,6 +1470,10 @@ export interface components {
             funnel: components["schemas"]["FunnelStep"][];
             /** @description By final status, in 24 hours. */
             finished_today: {
+                [key: string]: number;
+            };
+            /** @description Active jobs by state. */
+            jobs: {
                 [key: string]: number;
             };
             queue: components["schemas"]["OpsQueue"] | null;
@@ -1775,7 +1780,7 @@ export interface components {
             policy?: components["schemas"]["PlaybackPolicyRequest"];
         };
         /**
-         * @description A video that one of the overview's numbers counts.
+         * @description A video that one of the overview's numbers counts; or what it counts that belongs to no video that exists.
          * @example {
          *       "video_id": 12,
          *       "tenant_code": "text",
@@ -1786,10 +1791,12 @@ export interface components {
          *     }
          */
         PlacedVideo: {
-            video_id: number;
-            tenant_code: string;
+            /** @description Null: it belongs to none. */
+            video_id: number | null;
+            tenant_code: string | null;
+            /** @description Without a video: the message, dead letter or job that is counted. */
             title: string;
-            status: components["schemas"]["StatusEnum"];
+            status: components["schemas"]["StatusEnum"] | components["schemas"]["NullEnum"];
             /** Format: date-time */
             since: string;
             /** @description What was noted there: the queue's refusal, a dead letter's reason. */

@@ -93,6 +93,7 @@ class OpsOverviewSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     funnel = FunnelStepSerializer(many=True)
     finished_today = serializers.DictField(child=serializers.IntegerField(), help_text="By final status, in 24 hours.")
+    jobs = serializers.DictField(child=serializers.IntegerField(), help_text="Active jobs by state.")
     queue = OpsQueueSerializer(allow_null=True)
     outbox = OpsOutboxSerializer()
     dead_letters = OpsDeadLettersSerializer()
@@ -146,6 +147,7 @@ class OpsOverviewView(APIView):
             "at": now,
             "funnel": [asdict(step) for step in health.funnel()],
             "finished_today": health.finished_since(now - health.FINISHED_WITHIN),
+            "jobs": health.active_jobs(),
             "queue": asdict(depth) if depth else None,
             "outbox": asdict(health.outbox_health(now=now)),
             "dead_letters": asdict(health.dead_letter_health(queue)),
@@ -205,12 +207,12 @@ class PlaceQuerySerializer(serializers.Serializer[Any]):
 
 
 class PlacedVideoSerializer(serializers.Serializer[Any]):
-    """A video that one of the overview's numbers counts."""
+    """A video that one of the overview's numbers counts; or what it counts that belongs to no video that exists."""
 
-    video_id = serializers.IntegerField()
-    tenant_code = serializers.CharField()
-    title = serializers.CharField()
-    status = serializers.ChoiceField(choices=[status.value for status in VideoStatus])
+    video_id = serializers.IntegerField(allow_null=True, help_text="Null: it belongs to none.")
+    tenant_code = serializers.CharField(allow_null=True)
+    title = serializers.CharField(help_text="Without a video: the message, dead letter or job that is counted.")
+    status = serializers.ChoiceField(choices=[status.value for status in VideoStatus], allow_null=True)
     since = serializers.DateTimeField()
     remark = serializers.CharField(help_text="What was noted there: the queue's refusal, a dead letter's reason.")
 
@@ -224,7 +226,7 @@ class OpsVideosView(APIView):
         operation_id="ops_videos", parameters=[PlaceQuerySerializer], responses=PlacedVideoSerializer(many=True)
     )
     def get(self, request: Request) -> Response:
-        """List up to 100 videos that are at a place of the line, those that have been there longest first."""
+        """List up to 100 that are at a place of the line, those that have been there longest first."""
         query = validated(PlaceQuerySerializer(data=request.query_params))
         found = videos_at(Place(query["place"]), tenant=query.get("tenant"), now=wiring.shared_clock().now())
         return Response(PlacedVideoSerializer(found, many=True).data)

@@ -11,6 +11,7 @@ const calm: Overview = {
     { step: "UPLOADED", count: 2, oldest_since: "2026-03-02T11:59:00Z" },
   ],
   finished_today: { READY: 5 },
+  jobs: { QUEUED: 2, RUNNING: 1, RETRY_WAIT: 0 },
   queue: { visible: 2, in_flight: 1, delayed: 0 },
   outbox: { unsent: 1, due: 1, oldest_due_at: "2026-03-02T11:59:30Z", failing: 0 },
   dead_letters: { waiting: 0, kept: 0 },

@@ -5,9 +5,10 @@ import classes from "./Facts.module.css";
 
 export interface Fact {
   name: string;
-  /** Null: nobody answered. */
-  count: number | null;
+  count: number;
   to: string;
+  /** What stands beside the number and leads nowhere. */
+  note?: string;
   since?: string | null;
 }
 
@@ -16,13 +17,14 @@ export function Facts({ facts }: { facts: readonly Fact[] }) {
   const { t } = useTranslation();
   return (
     <dl className={classes.facts}>
-      {facts.map(({ name, count, to, since = null }) => (
+      {facts.map(({ name, count, to, note, since = null }) => (
         <div key={name}>
           <dt>{name}</dt>
           <dd>
-            <Link to={to} aria-label={`${name} ${count ?? t("ops.unknown")}`}>
-              {count === null ? t("ops.unknown") : count.toLocaleString()}
+            <Link to={to} aria-label={`${name} ${count}`}>
+              {count.toLocaleString()}
             </Link>
+            {note !== undefined && <span className={classes.since}> ({note})</span>}
             {since !== null && (
               <span className={classes.since}>
                 {" "}

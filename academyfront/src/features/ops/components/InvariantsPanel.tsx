@@ -1,12 +1,14 @@
 import { useState } from "react";
 import { Badge, Button, Group, Table, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
+import { useSession } from "@/shared/api/session";
 import { Dialog } from "@/shared/ui/Dialog";
 import { Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
+import { RowTable } from "@/shared/ui/RowTable";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { useReconcile, type Finding, type Invariant } from "../api/ops";
+import { VideoLink } from "./VideoLink";
 
 /** What must always hold, what the last round found, and a look before any repair. */
 export function InvariantsPanel({ invariants }: { invariants: readonly Invariant[] }) {
@@ -39,41 +41,39 @@ export function InvariantsPanel({ invariants }: { invariants: readonly Invariant
     );
   return (
     <Panel title={t("ops.invariants")} testId="invariants">
-      <Table.ScrollContainer minWidth={600}>
-        <Table verticalSpacing="xs">
-          <Table.Tbody>
-            {invariants.map(({ code, sentence, found, ran_at: ranAt }) => (
-              <Table.Tr key={code} data-testid={`invariant-${code}`}>
-                <Table.Td w={60}>
-                  <strong>{code}</strong>
-                </Table.Td>
-                <Table.Td>
-                  <Text size="sm">{sentence}</Text>
-                  {ranAt !== null && (
-                    <Text size="xs" c="var(--text-soft)">
-                      {t("ops.lastRound")} <RelativeTime iso={ranAt} />
-                    </Text>
-                  )}
-                </Table.Td>
-                <Table.Td w={130}>
-                  <Badge variant="default">{found === 0 ? t("ops.healthy") : t("ops.found", { count: found })}</Badge>
-                </Table.Td>
-                <Table.Td w={120}>
-                  <Button
-                    size="xs"
-                    variant="default"
-                    loading={reconcile.isPending && reconcile.variables.code === code}
-                    onClick={() => look(code)}
-                    data-testid={`look-${code}`}
-                  >
-                    {t("ops.look")}
-                  </Button>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </Table.ScrollContainer>
+      <RowTable>
+        <Table.Tbody>
+          {invariants.map(({ code, sentence, found, ran_at: ranAt }) => (
+            <Table.Tr key={code} data-testid={`invariant-${code}`}>
+              <Table.Td w={60}>
+                <strong>{code}</strong>
+              </Table.Td>
+              <Table.Td>
+                <Text size="sm">{sentence}</Text>
+                {ranAt !== null && (
+                  <Text size="xs" c="var(--text-soft)">
+                    {t("ops.lastRound")} <RelativeTime iso={ranAt} />
+                  </Text>
+                )}
+              </Table.Td>
+              <Table.Td w={130}>
+                <Badge variant="default">{found === 0 ? t("ops.healthy") : t("ops.found", { count: found })}</Badge>
+              </Table.Td>
+              <Table.Td w={120}>
+                <Button
+                  size="xs"
+                  variant="default"
+                  loading={reconcile.isPending && reconcile.variables.code === code}
+                  onClick={() => look(code)}
+                  data-testid={`look-${code}`}
+                >
+                  {t("ops.look")}
+                </Button>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </RowTable>
       <Dialog isOpen={looksAt !== null} onClose={() => setLooksAt(null)} title={looksAt} size="lg">
         <div data-testid="dry-run">
           {findings.length === 0 ? <Text>{t("ops.nothingFound")}</Text> : <Findings findings={findings} />}
@@ -92,6 +92,7 @@ export function InvariantsPanel({ invariants }: { invariants: readonly Invariant
 
 function Findings({ findings }: { findings: readonly Finding[] }) {
   const { t } = useTranslation();
+  const tenant = useSession().data?.tenant;
   return (
     <>
       <Text c="var(--text-soft)">{t("ops.dryRun")}</Text>
@@ -99,7 +100,9 @@ function Findings({ findings }: { findings: readonly Finding[] }) {
         {findings.map((finding) => (
           <li key={`${finding.invariant} ${finding.subject}`}>
             {finding.video_id > 0 ? (
-              <Link to={`/videos/${finding.video_id}`}>{finding.subject}</Link>
+              <VideoLink id={finding.video_id} isOurs={tenant?.id === finding.tenant_id}>
+                {finding.subject}
+              </VideoLink>
             ) : (
               finding.subject
             )}

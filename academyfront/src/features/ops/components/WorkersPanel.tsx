@@ -1,10 +1,11 @@
 import { Progress, Table, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
+import { useSession } from "@/shared/api/session";
 import { Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
-import { WideTable } from "@/shared/ui/WideTable";
+import { RowTable } from "@/shared/ui/RowTable";
 import type { Worker } from "../api/ops";
+import { VideoLink } from "./VideoLink";
 
 export function WorkersPanel({ workers }: { workers: readonly Worker[] }) {
   const { t } = useTranslation();
@@ -15,7 +16,7 @@ export function WorkersPanel({ workers }: { workers: readonly Worker[] }) {
           {t("ops.noWorkers")}
         </Text>
       ) : (
-        <WideTable label={t("ops.workers")} minWidth={560}>
+        <RowTable>
           <Table.Thead>
             <Table.Tr>
               <Table.Th>{t("ops.workers")}</Table.Th>
@@ -29,7 +30,7 @@ export function WorkersPanel({ workers }: { workers: readonly Worker[] }) {
               <WorkerRow key={`${worker.worker_id}-${worker.job_id ?? ""}`} worker={worker} />
             ))}
           </Table.Tbody>
-        </WideTable>
+        </RowTable>
       )}
     </Panel>
   );
@@ -37,27 +38,28 @@ export function WorkersPanel({ workers }: { workers: readonly Worker[] }) {
 
 function WorkerRow({ worker }: { worker: Worker }) {
   const { t } = useTranslation();
+  const tenant = useSession().data?.tenant;
   return (
     <Table.Tr data-testid="worker-row">
       <Table.Td>{worker.worker_id}</Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t("ops.seen")}>
         <RelativeTime iso={worker.seen_at} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td data-label={t("ops.job")}>
         {worker.video_id === null ? (
           t("ops.idle")
         ) : (
           <>
-            <Link to={`/videos/${worker.video_id}`}>
+            <VideoLink id={worker.video_id} isOurs={tenant?.code === worker.tenant_code}>
               {worker.tenant_code} #{worker.video_id}
-            </Link>
+            </VideoLink>
             <Progress.Root size={6} radius="xl" mt={4}>
               <Progress.Section value={worker.progress_percent} aria-label={worker.worker_id} />
             </Progress.Root>
           </>
         )}
       </Table.Td>
-      <Table.Td>{worker.lease_until === null ? "–" : <RelativeTime iso={worker.lease_until} />}</Table.Td>
+      <Table.Td data-label={t("ops.lease")}>{worker.lease_until === null ? "–" : <RelativeTime iso={worker.lease_until} />}</Table.Td>
     </Table.Tr>
   );
 }

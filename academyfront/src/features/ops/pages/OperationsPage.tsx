@@ -117,16 +117,18 @@ function FunnelPanel({ overview }: { overview: Overview }) {
   );
 }
 
-function LinePanel({ overview: { queue, outbox, dead_letters: letters } }: { overview: Overview }) {
+function LinePanel({ overview: { jobs, queue, outbox, dead_letters: letters } }: { overview: Overview }) {
   const { t } = useTranslation();
+  const inQueue = (count: number | undefined | null) =>
+    count === undefined || count === null ? t("ops.queueSilent") : t("ops.messages", { count });
+  // What is in the queue cannot be looked at: its numbers stand beside those of the jobs that its messages wake.
   const facts: Fact[] = [
-    // A message says little of itself; what it wakes is the job that is in the same state.
-    { name: t("ops.queueVisible"), count: queue?.visible ?? null, to: addressOf("queued") },
-    { name: t("ops.queueInFlight"), count: queue?.in_flight ?? null, to: addressOf("running") },
+    { name: t("ops.jobsQueued"), count: jobs["QUEUED"] ?? 0, to: addressOf("queued"), note: inQueue(queue?.visible) },
+    { name: t("ops.jobsRunning"), count: jobs["RUNNING"] ?? 0, to: addressOf("running"), note: inQueue(queue?.in_flight) },
+    { name: t("ops.jobsRetrying"), count: jobs["RETRY_WAIT"] ?? 0, to: addressOf("retry_wait") },
     { name: t("ops.outboxDue"), count: outbox.due, to: addressOf("outbox_due"), since: outbox.oldest_due_at },
     { name: t("ops.outboxFailing"), count: outbox.failing, to: addressOf("outbox_failing") },
-    { name: t("ops.deadLetters"), count: letters.waiting, to: addressOf("dead_letters") },
-    { name: t("ops.kept"), count: letters.kept, to: addressOf("dead_letters") },
+    { name: t("ops.deadLetters"), count: letters.kept, to: addressOf("dead_letters"), note: inQueue(letters.waiting) },
   ];
   return (
     <Panel title={t("ops.line")} testId="line">

@@ -1,4 +1,4 @@
-import { Anchor, Code, Stack, Table, Text, Title } from "@mantine/core";
+import { Anchor, Stack, Table, Text, Title } from "@mantine/core";
 import { IconArrowLeft } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
@@ -6,11 +6,15 @@ import { useIsOperator, useSession } from "@/shared/api/session";
 import { ForbiddenView } from "@/shared/ui/ForbiddenView";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
-import { WideTable } from "@/shared/ui/WideTable";
+import { RowTable } from "@/shared/ui/RowTable";
 import { useVideosAt, type Place, type PlacedVideo } from "../api/ops";
 import { placeOf } from "../api/places";
+import { VideoLink } from "../components/VideoLink";
 import { usePlaceWords } from "../components/placeWords";
 import classes from "./OperationsPage.module.css";
+
+/** As many as the server lists. */
+const MOST_SHOWN = 100;
 
 /** The videos that a number of the operations page counts, whosever they are. */
 export default function PlacePage() {
@@ -38,13 +42,20 @@ function Videos({ place, tenant }: { place: Place; tenant: string | null }) {
             videos.length === 0 ? (
               <Text c="var(--text-soft)">{t("ops.nobodyHere")}</Text>
             ) : (
-              <WideTable label={words(place)} minWidth={620}>
-                <Table.Tbody>
-                  {videos.map((video) => (
-                    <VideoLine key={video.video_id} video={video} />
-                  ))}
-                </Table.Tbody>
-              </WideTable>
+              <>
+                <RowTable>
+                  <Table.Tbody>
+                    {videos.map((video) => (
+                      <VideoLine key={[video.video_id, video.title, video.since].join(" ")} video={video} />
+                    ))}
+                  </Table.Tbody>
+                </RowTable>
+                {videos.length === MOST_SHOWN && (
+                  <Text size="sm" c="var(--text-soft)" mt="xs">
+                    {t("ops.mostShown", { count: MOST_SHOWN })}
+                  </Text>
+                )}
+              </>
             )
           }
         </Loaded>
@@ -53,19 +64,18 @@ function Videos({ place, tenant }: { place: Place; tenant: string | null }) {
   );
 }
 
-/** Another academy's video opens for nobody else, operators included: the command line tells them why it waits. */
 function VideoLine({ video }: { video: PlacedVideo }) {
   const { t } = useTranslation();
   const isOurs = useSession().data?.tenant?.code === video.tenant_code;
   return (
     <Table.Tr data-testid="placed-video" data-video-id={video.video_id}>
       <Table.Td>
-        {isOurs ? (
-          <Link to={`/videos/${video.video_id}`}>{video.title}</Link>
+        {video.video_id === null ? (
+          video.title
         ) : (
-          <>
-            {video.title} <Code>{t("ops.whyCommand", { id: video.video_id })}</Code>
-          </>
+          <VideoLink id={video.video_id} isOurs={isOurs}>
+            {video.title}
+          </VideoLink>
         )}
         {video.remark !== "" && (
           <Text size="sm" c="var(--text-soft)">
@@ -74,7 +84,7 @@ function VideoLine({ video }: { video: PlacedVideo }) {
         )}
       </Table.Td>
       <Table.Td>{video.tenant_code}</Table.Td>
-      <Table.Td>{t(`status.${video.status}`)}</Table.Td>
+      <Table.Td>{video.status === null ? t("ops.noVideo") : t(`status.${video.status}`)}</Table.Td>
       <Table.Td>
         <RelativeTime iso={video.since} />
       </Table.Td>

@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import { ConfirmedButton } from "@/shared/ui/ConfirmedButton";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
+import { RowTable } from "@/shared/ui/RowTable";
 import { toastProblem } from "@/shared/ui/toasts";
 import { useApiKeys, useSettle, type ApiKey, type IssuedApiKey, type Scope } from "../api/settings";
 import { ShownOnce } from "./ShownOnce";
@@ -32,15 +33,13 @@ export function ApiKeysPanel() {
               {t("settings.noKeys")}
             </Text>
           ) : (
-            <Table.ScrollContainer minWidth={520}>
-              <Table verticalSpacing="xs">
-                <Table.Tbody>
-                  {keys.map((key) => (
-                    <KeyRow key={key.prefix} apiKey={key} />
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </Table.ScrollContainer>
+            <RowTable>
+              <Table.Tbody>
+                {keys.map((key) => (
+                  <KeyRow key={key.prefix} apiKey={key} />
+                ))}
+              </Table.Tbody>
+            </RowTable>
           )
         }
       </Loaded>

@@ -7,6 +7,7 @@ import { HttpProblem } from "@/shared/api/problem";
 import { useSession } from "@/shared/api/session";
 import { ConfirmedButton } from "@/shared/ui/ConfirmedButton";
 import { Loaded, Panel } from "@/shared/ui/Panel";
+import { RowTable } from "@/shared/ui/RowTable";
 import { toastDone, toastProblem } from "@/shared/ui/toasts";
 import { useMembers, useSettle, type Member, type Role } from "../api/settings";
 import { FormToggle } from "./FormToggle";
@@ -30,23 +31,21 @@ export function MembersPanel() {
       {isOpen && <AddMember onDone={form.close} />}
       <Loaded query={useMembers()}>
         {(members) => (
-          <Table.ScrollContainer minWidth={460}>
-            <Table verticalSpacing="xs">
-              <Table.Thead>
-                <Table.Tr>
-                  <Table.Th>{t("settings.name")}</Table.Th>
-                  <Table.Th>{t("login.username")}</Table.Th>
-                  <Table.Th w={150}>{t("settings.role")}</Table.Th>
-                  <Table.Th w={90}>{t("settings.action")}</Table.Th>
-                </Table.Tr>
-              </Table.Thead>
-              <Table.Tbody>
-                {members.map((member) => (
-                  <MemberRow key={member.id} member={member} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </Table.ScrollContainer>
+          <RowTable>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t("settings.name")}</Table.Th>
+                <Table.Th>{t("login.username")}</Table.Th>
+                <Table.Th w={150}>{t("settings.role")}</Table.Th>
+                <Table.Th w={90}>{t("settings.action")}</Table.Th>
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>
+              {members.map((member) => (
+                <MemberRow key={member.id} member={member} />
+              ))}
+            </Table.Tbody>
+          </RowTable>
         )}
       </Loaded>
     </Panel>
@@ -63,7 +62,7 @@ function MemberRow({ member }: { member: Member }) {
         {member.display_name}
         {isMe && ` (${t("settings.me")})`}
       </Table.Td>
-      <Table.Td>{member.username}</Table.Td>
+      <Table.Td data-label={t("login.username")}>{member.username}</Table.Td>
       <Table.Td>
         <NativeSelect
           size="xs"
