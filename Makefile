@@ -14,7 +14,7 @@ NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 SQS := apps/standalone/engines/sqs
 WEB := academyfront
 WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name '*.tsbuildinfo' 2>/dev/null)
-CHECKED := apps libs tests clients/python/src clients/python/tests manage.py requirements/install.py requirements/audit.py clients/python/reference.py
+CHECKED := apps libs tests clients/python/src clients/python/tests manage.py requirements/install.py requirements/audit.py clients/python/reference.py clients/python/answers.py
 
 .DEFAULT_GOAL := help
 # Each step stands on the one before.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent / "src"))
 
 import academy_video
-from academy_video import errors
+from academy_video import answers, errors
 from academy_video.cli import ExitCode
 
 WIDEST = 100
@@ -33,12 +34,28 @@ def page() -> str:
     things = [getattr(academy_video, name) for name in names]
     parts = [HEADER, *(_section(thing) for thing in things if thing not in _errors()), "## Errors\n"]
     parts += [f"- `{error.__name__}`: {_first_line(error)}" for error in _errors()]
+    parts += ["\n## Answers\n", f"{_first_line(answers)} From `academy_video.answers`.\n", _answers()]
     parts += ["\n## Exit codes of `academy-video`\n", *(f"- {code.value}: {code.name.lower()}" for code in ExitCode)]
     return "\n".join(parts) + "\n"
 
 
 def _errors() -> list[type[Exception]]:
     return [thing for thing in vars(errors).values() if inspect.isclass(thing) and issubclass(thing, Exception)]
+
+
+def _answers() -> str:
+    """Return the answers' types as they are written, with their names for each other."""
+    written = ast.parse(inspect.getsource(answers)).body
+    words = [_python(*(ast.unparse(node) for node in written if isinstance(node, ast.Assign)))]
+    for node in written:
+        if isinstance(node, ast.ClassDef):
+            fields = [ast.unparse(field) for field in node.body if isinstance(field, ast.AnnAssign)]
+            words.append(f"### `{node.name}`\n\n{ast.get_docstring(node)}\n\n{_python(*fields)}")
+    return "\n".join(words)
+
+
+def _python(*lines: str) -> str:
+    return "\n".join(["```python", *lines, "```\n"]).replace("'", '"')
 
 
 def _section(thing: Any) -> str:
@@ -81,8 +98,8 @@ def _listed(section: str) -> str:
     return "\n".join([title, "", *(f"- {item}" for item in items)])
 
 
-def _first_line(error: type[Exception]) -> str:
-    return (inspect.getdoc(error) or "").partition("\n")[0]
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]
 
 
 if __name__ == "__main__":

@@ -195,7 +195,9 @@ class FailureSerializer(serializers.Serializer[Any]):
 
 
 class VideoSerializer(serializers.ModelSerializer[Video]):
-    """A video as lists and pages show it. Needs `language` and `may_write` in the context."""
+    """A video as lists and pages show it."""
+
+    # Needs `language` and `may_write` in the context.
 
     status = serializers.ChoiceField(choices=[status.value for status in VideoStatus])
     filename = serializers.CharField(source="upload.filename")

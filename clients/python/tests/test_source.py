@@ -42,7 +42,7 @@ def test_a_folder_or_nothing_is_no_source(tmp_path: Path) -> None:
 
 @given(st.integers(1, 10**9), st.integers(5 * 1024**2, 10**8))
 def test_parts_cover_the_file(size_bytes: int, part_size_bytes: int) -> None:
-    parts = parts_of({"part_size_bytes": part_size_bytes}, size_bytes=size_bytes)
+    parts = parts_of(size_bytes, part_size_bytes=part_size_bytes)
     assert [part.number for part in parts] == list(range(1, len(parts) + 1))
     assert sum(part.size_bytes for part in parts) == size_bytes
     assert {part.size_bytes for part in parts[:-1]} <= {part_size_bytes}

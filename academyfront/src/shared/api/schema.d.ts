@@ -2339,7 +2339,7 @@ export interface components {
          */
         VerificationEnum: "verified" | "deferred";
         /**
-         * @description A video as lists and pages show it. Needs `language` and `may_write` in the context.
+         * @description A video as lists and pages show it.
          * @example {
          *       "id": 12,
          *       "title": "1강 오리엔테이션",

@@ -3,10 +3,11 @@
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import httpx
 
+from .answers import CompletedUpload, PartTickets, Quota, StoredParts, UploadDescription, UploadTicket, Video
 from .errors import NotPermitted, Refused, Unavailable
 from .retry import TRIES, TryAgain, with_retries
 from .version import VERSION
@@ -17,6 +18,8 @@ TIMEOUT = httpx.Timeout(60.0, connect=10.0)
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 # These say that our own state is the matter, or that waiting a few seconds does not help.
 _DEFINITE_CODES = frozenset({"quota_exceeded", "VIDEO_UPLOAD_ENQUEUE_FAILED"})
+
+Answer = TypeVar("Answer")
 
 
 class Api:
@@ -65,31 +68,29 @@ class Api:
         """Give the connections back."""
         self._http.close()
 
-    def init(
-        self, fields: Mapping[str, Any], *, idempotency_key: str, traceparent: str | None = None
-    ) -> dict[str, Any]:
+    def init(self, fields: Mapping[str, Any], *, idempotency_key: str, traceparent: str | None = None) -> UploadTicket:
         """Announce a file. A repeat with the same key makes no second video."""
         headers = {"Idempotency-Key": idempotency_key, **_trace(traceparent)}
-        return self._call("POST", "upload/init/", body=fields, headers=headers)
+        return self._ask(UploadTicket, "POST", "upload/init/", body=fields, headers=headers)
 
-    def describe(self, video_id: int) -> dict[str, Any]:
+    def describe(self, video_id: int) -> UploadDescription:
         """Return how an unfinished upload is to be sent."""
-        return self._call("GET", f"{video_id}/upload/")
+        return self._ask(UploadDescription, "GET", f"{video_id}/upload/")
 
-    def refresh(self, video_id: int) -> dict[str, Any]:
+    def refresh(self, video_id: int) -> UploadTicket:
         """Return a fresh URL for an upload of one PUT."""
-        return self._call("POST", f"{video_id}/upload/refresh-url/")
+        return self._ask(UploadTicket, "POST", f"{video_id}/upload/refresh-url/")
 
-    def stored_parts(self, video_id: int) -> dict[str, Any]:
+    def stored_parts(self, video_id: int) -> StoredParts:
         """Return the parts that storage has."""
-        return self._call("GET", f"{video_id}/upload/multipart/parts/")
+        return self._ask(StoredParts, "GET", f"{video_id}/upload/multipart/parts/")
 
-    def sign_parts(self, video_id: int, part_numbers: Sequence[int], checksums: Sequence[str] | None) -> dict[str, Any]:
+    def sign_parts(self, video_id: int, part_numbers: Sequence[int], checksums: Sequence[str] | None) -> PartTickets:
         """Return URLs for some parts, at most a hundred."""
         body: dict[str, Any] = {"part_numbers": list(part_numbers)}
         if checksums is not None:
             body["checksums"] = list(checksums)
-        return self._call("POST", f"{video_id}/upload/multipart/presign/", body=body)
+        return self._ask(PartTickets, "POST", f"{video_id}/upload/multipart/presign/", body=body)
 
     def abort(self, video_id: int) -> None:
         """Throw an upload's parts away."""
@@ -97,21 +98,26 @@ class Api:
 
     def complete(
         self, video_id: int, *, checksums: Mapping[str, str], traceparent: str | None = None
-    ) -> dict[str, Any]:
+    ) -> CompletedUpload:
         """Say that everything is sent; the file's checksum is named as the API does."""
-        return self._call("POST", f"{video_id}/upload/complete/", body=checksums, headers=_trace(traceparent))
+        path, headers = f"{video_id}/upload/complete/", _trace(traceparent)
+        return self._ask(CompletedUpload, "POST", path, body=checksums, headers=headers)
 
-    def video(self, video_id: int) -> dict[str, Any]:
+    def video(self, video_id: int) -> Video:
         """Return a video."""
-        return self._call("GET", f"{video_id}/")
+        return self._ask(Video, "GET", f"{video_id}/")
 
     def delete(self, video_id: int) -> None:
         """Delete a video."""
         self._call("DELETE", f"{video_id}/")
 
-    def quota(self) -> dict[str, Any]:
+    def quota(self) -> Quota:
         """Return what is used and what is allowed."""
-        return self._call("GET", "quota/")
+        return self._ask(Quota, "GET", "quota/")
+
+    def _ask(self, _answer: type[Answer], method: str, path: str, **parts: Any) -> Answer:
+        """Call, and take the server at its document's word for what comes back."""
+        return cast(Answer, self._call(method, path, **parts))
 
     def _call(
         self,

@@ -6,14 +6,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
+from .answers import Video
 from .api import Api
 from .errors import ClientError, Interrupted, NotPermitted, Refused, Unavailable
 from .progress import Bars, FileProgress, Silent
@@ -92,14 +92,14 @@ def _upload_one(api: Api, path: Path, options: argparse.Namespace, *, progress: 
     return ExitCode.REFUSED if video is not None and video["status"] != "READY" else ExitCode.UPLOADED
 
 
-def _wait(api: Api, outcome: Outcome, *, progress: FileProgress) -> dict[str, Any]:
+def _wait(api: Api, outcome: Outcome, *, progress: FileProgress) -> Video:
     while True:
         video = api.video(outcome.video_id)
         if video["status"] in _FINAL:
             progress.say(video["status"].lower())
             return video
-        percent = (video.get("progress") or {}).get("percent")
-        progress.say("waiting" if percent is None else f"encoding {percent:.0f} %")
+        seen = video["progress"]
+        progress.say("waiting" if seen is None else f"encoding {seen['percent']:.0f} %")
         api.stop.wait(POLL_SECONDS)
 
 
@@ -114,7 +114,7 @@ def _quota(api: Api, _options: argparse.Namespace) -> ExitCode:
     return ExitCode.UPLOADED
 
 
-def _print_outcome(path: Path, outcome: Outcome, video: dict[str, Any] | None, options: argparse.Namespace) -> None:
+def _print_outcome(path: Path, outcome: Outcome, video: Video | None, options: argparse.Namespace) -> None:
     found = asdict(outcome) | ({"status": video["status"], "failure": video["failure"]} if video else {})
     if options.json:
         _print({"file": str(path), **found})
@@ -147,7 +147,7 @@ def _code_of(error: ClientError) -> ExitCode:
     return ExitCode.UNAVAILABLE if isinstance(error, Unavailable) else ExitCode.REFUSED
 
 
-def _print(row: dict[str, Any]) -> None:
+def _print(row: Mapping[str, object]) -> None:
     sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
     sys.stdout.flush()
 

@@ -3,8 +3,9 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import cast
 
+from .answers import UploadTicket, Video
 from .api import Api
 from .checksums import ALGORITHMS, Algorithm, algorithm_of
 from .errors import ClientError, PartsGone, Refused
@@ -125,7 +126,7 @@ class _Upload:
                 self._kept.forget()
         raise ClientError(f"{self._source.path}: the upload was thrown away in storage {ROUNDS} times")
 
-    def _init(self, left: Left | None) -> dict[str, Any]:
+    def _init(self, left: Left | None) -> UploadTicket:
         left = left or self._kept.begin()
         self._traceparent = left.traceparent
         fields = {
@@ -142,15 +143,16 @@ class _Upload:
         except Refused:
             self._kept.forget()
             raise
-        left.video_id = int(ticket["video"]["id"])
+        left.video_id = ticket["video"]["id"]
         self._kept.write(left)
         return ticket
 
-    def _describe(self, left: Left) -> dict[str, Any] | None:
+    def _describe(self, left: Left) -> UploadTicket | None:
         """Return the ticket of an upload that was left, or None when it has to begin anew."""
         video_id, self._traceparent = left.video_id or 0, left.traceparent
         try:
-            return self._api.describe(video_id)
+            # A fresh URL is asked for when the file is sent.
+            return {**self._api.describe(video_id), "upload_url": None}
         except Refused as refusal:
             if refusal.code == "invalid_status" and refusal.body.get("status") in _TAKEN:
                 raise _AlreadyTaken(self._api.video(video_id)) from refusal
@@ -159,7 +161,7 @@ class _Upload:
                 return None
             raise
 
-    def _send(self, ticket: dict[str, Any], *, resumed: bool) -> Outcome:
+    def _send(self, ticket: UploadTicket, *, resumed: bool) -> Outcome:
         plan = ticket["upload"]
         sender = Sender(
             api=self._api,
@@ -179,13 +181,13 @@ class _Upload:
             self._sent_bytes += sender.sent_bytes
             sender.close()
 
-    def _send_parts(self, ticket: dict[str, Any], sender: Sender) -> dict[str, str]:
-        video_id = int(ticket["video"]["id"])
-        parts = parts_of(ticket["upload"], size_bytes=self._source.size_bytes)
+    def _send_parts(self, ticket: UploadTicket, sender: Sender) -> dict[str, str]:
+        video_id = ticket["video"]["id"]
         try:
             stored = self._api.stored_parts(video_id)
         except Refused as refusal:
             raise _gone_or(refusal) from refusal
+        parts = parts_of(self._source.size_bytes, part_size_bytes=stored["part_size_bytes"])
         sizes = {entry["part_number"]: entry["size_bytes"] for entry in stored["parts"]}
         missing = [] if stored["complete"] else [part for part in parts if sizes.get(part.number) != part.size_bytes]
         missing_bytes = sum(part.size_bytes for part in missing)
@@ -195,10 +197,10 @@ class _Upload:
         self._progress.say("checking")
         return sender.whole_checksum(parts)
 
-    def _send_whole(self, ticket: dict[str, Any], sender: Sender) -> dict[str, str]:
-        video_id = int(ticket["video"]["id"])
+    def _send_whole(self, ticket: UploadTicket, sender: Sender) -> dict[str, str]:
+        video_id = ticket["video"]["id"]
         self._progress.begin(total_bytes=self._source.size_bytes, done_bytes=0)
-        url = ticket.get("upload_url") or self._refresh(video_id)
+        url = ticket["upload_url"] or self._refresh(video_id)
         sender.send_whole(url, ticket["upload"]["headers"], refresh=lambda: self._refresh(video_id))
         self._progress.say("checking")
         algorithm = algorithm_of(ticket["upload"]["checksum_algorithm"])
@@ -213,8 +215,8 @@ class _Upload:
         except Refused as refusal:
             raise _gone_or(refusal) from refusal
 
-    def _complete(self, ticket: dict[str, Any], sender: Sender, *, checksums: dict[str, str], resumed: bool) -> Outcome:
-        video_id = int(ticket["video"]["id"])
+    def _complete(self, ticket: UploadTicket, sender: Sender, *, checksums: dict[str, str], resumed: bool) -> Outcome:
+        video_id = ticket["video"]["id"]
         for _ in range(ROUNDS):
             try:
                 answer = self._api.complete(video_id, checksums=checksums, traceparent=self._traceparent)
@@ -227,25 +229,25 @@ class _Upload:
             return self._outcome(answer["video"], resumed=resumed, sent_bytes=sender.sent_bytes)
         raise ClientError(f"{self._source.path}: storage keeps losing parts")
 
-    def _taken_all_the_same(self, video_id: int, refusal: Refused) -> dict[str, Any]:
+    def _taken_all_the_same(self, video_id: int, refusal: Refused) -> Video:
         """Return the video of a refusal that says that the upload is in good hands; raise it otherwise."""
         video = refusal.body.get("video")
         taken = isinstance(video, dict) and video.get("status") in _TAKEN
         if refusal.code == "upload_checksum_mismatch":
             self._api.delete(video_id)
-        if taken and isinstance(video, dict):
-            return video
+        if taken:
+            return cast(Video, video)
         if refusal.code not in {"source_not_found_or_empty", "presigned_get_failed"}:
             # Whatever it says, sending the same file to the same upload would be answered the same.
             self._kept.forget()
         raise refusal
 
-    def _outcome(self, video: dict[str, Any], *, resumed: bool, sent_bytes: int = 0, delayed: bool = False) -> Outcome:
+    def _outcome(self, video: Video, *, resumed: bool, sent_bytes: int = 0, delayed: bool = False) -> Outcome:
         self._progress.say("uploaded")
         return Outcome(
-            video_id=int(video["id"]),
-            status=str(video["status"]),
-            job_id=video.get("job_id"),
+            video_id=video["id"],
+            status=video["status"],
+            job_id=video["job_id"],
             size_bytes=self._source.size_bytes,
             sent_bytes=self._sent_bytes + sent_bytes,
             resumed=resumed,
@@ -257,14 +259,13 @@ class _Upload:
 class _AlreadyTaken(Exception):
     """An earlier run has done it all: the same command over a folder sends only what is not there yet."""
 
-    def __init__(self, video: dict[str, Any]) -> None:
+    def __init__(self, video: Video) -> None:
         self.video = video
         super().__init__()
 
 
-def parts_of(plan: dict[str, Any], *, size_bytes: int) -> list[Part]:
-    """Return the parts of a plan: all of one size but the last."""
-    part_size_bytes = int(plan["part_size_bytes"])
+def parts_of(size_bytes: int, *, part_size_bytes: int) -> list[Part]:
+    """Return the parts of a file: all of one size but the last."""
     offsets = range(0, size_bytes, part_size_bytes)
     return [
         Part(number=index + 1, offset=offset, size_bytes=min(part_size_bytes, size_bytes - offset))
