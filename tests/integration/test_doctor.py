@@ -107,13 +107,14 @@ class TestDatabase:
         connection.close_pool()  # type: ignore[attr-defined]
         monkeypatch.setitem(connection.settings_dict, "PORT", port)
         try:
-            code, rows = examine("database")
+            code, rows = examine("database", "webhooks")
         finally:
             connection.close()
             connection.close_pool()  # type: ignore[attr-defined]
 
         assert code == 69
         assert "DATABASE_URL" in rows["database: answer"]["fix"]
+        assert verdicts(rows)["webhooks: answer"] == "down"
 
     def test_a_role_that_may_not_write_is_named_with_the_grant(self, examine: Callable[..., tuple[int, Rows]]) -> None:
         with connection.cursor() as cursor:

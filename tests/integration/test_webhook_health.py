@@ -120,7 +120,7 @@ class TestSenders:
             video.events.for_tenant(video.tenant_id).update(at=timezone.now() - timedelta(minutes=9))
         outcome = examined()["senders"]
         assert outcome.verdict == Verdict.PROBLEM
-        assert "for 9 min and nobody sends it; none yet" in outcome.sentence
+        assert "for 9 min and nobody sends it; nothing was delivered yet" in outcome.sentence
         assert "run_outbox_relay" in outcome.fix
         assert 540 <= gauges()["webhook_oldest_unsent_age_seconds",] < 600
         assert ask()["unsent_since"] is not None

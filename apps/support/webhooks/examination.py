@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from django.db import DatabaseError, InterfaceError
+
 from apps.support.video.management.doctor.outcome import Outcome, Outcomes, Patient, Verdict
 from apps.support.video.wiring import shared_clock
 from libs.outbound.client import SendFailed
@@ -28,6 +30,17 @@ patient = Patient(subject="webhooks")
 
 def examine_webhooks() -> Outcomes:
     """Look at what the tables say of deliveries, and look up the names that events are sent to."""
+    try:
+        yield from _examined()
+    except (DatabaseError, InterfaceError) as error:
+        yield patient.down(
+            "answer",
+            f"the tables cannot be read: {str(error).strip()}",
+            fix="See what the doctor says of the database.",
+        )
+
+
+def _examined() -> Outcomes:
     now = shared_clock().now()
     health = webhook_health(now=now)
     if not health.active and not any(health.disabled.values()):
@@ -47,7 +60,9 @@ def examine_webhooks() -> Outcomes:
 
 
 def _senders(health: WebhookHealth, *, age: timedelta) -> Outcome:
-    last = f"the last delivery was at {health.delivered_at:%Y-%m-%d %H:%M} UTC" if health.delivered_at else "none yet"
+    last = "nothing was delivered yet"
+    if health.delivered_at is not None:
+        last = f"the last delivery was at {health.delivered_at:%Y-%m-%d %H:%M} UTC"
     if age <= UNSENT_FOR:
         return patient.well("senders", f"nothing is due that nobody sends; {last}")
     if health.is_sending:
