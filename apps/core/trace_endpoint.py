@@ -26,5 +26,5 @@ def export_traces(process: str) -> Callable[[], None]:
 
     service_name = settings.OTEL_SERVICE_NAME or f"academy-{process}"
     stop = start_exporting(service_name=service_name)
-    log.info("traces_exported", service_name=service_name)
+    log.info("trace_export_started", service_name=service_name)
     return stop

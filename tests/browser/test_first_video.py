@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from libs.observability.tracing import trace_id_of
 from tests.support.clips import make_clip
+from tests.support.collector import Collector
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
@@ -46,8 +48,10 @@ def played_seconds(page: Page) -> float:
     return seconds
 
 
-def test_a_file_is_chosen_sent_encoded_and_played(page: Page, stack: Stack, lecture: Path) -> None:
+def test_a_file_is_chosen_sent_encoded_and_played(page: Page, collector: Collector, lecture: Path) -> None:
     problems: list[str] = []
+    places: set[str] = set()
+    page.on("request", lambda request: places.update(filter(None, [request.headers.get("traceparent")])))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
 
@@ -78,6 +82,11 @@ def test_a_file_is_chosen_sent_encoded_and_played(page: Page, stack: Stack, lect
     earlier = played_seconds(page)
     wait_until(lambda: played_seconds(page) > earlier + 1, timeout_seconds=30, message="currentTime advances")
     assert problems == []
+
+    (place,) = places
+    trace = collector.trace(trace_id_of(place), "upload/init/", "upload/complete/", "process job")
+    called = {span.parent_id for name, span in trace.items() if name.startswith("POST ")}
+    assert called == {place.split("-")[2]}, "both calls are of the one click"
 
 
 def test_a_text_file_named_mp4_is_refused_with_its_reason(page: Page, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from apps.support.video.services.chunks import MOST_HELPERS, MOST_LOSSES
 from apps.support.video.services.transcode import hand_back_job, requeue_job
 from apps.worker.video_worker.table_ledger import TableLedger
 from libs.clock import SystemClock
+from libs.observability.tracing import span
 from tests.support.videos import Pipeline
 
 pytestmark = pytest.mark.django_db
@@ -44,7 +45,8 @@ def pipeline() -> Pipeline:
 
 @pytest.fixture
 def job(pipeline: Pipeline) -> ClaimedJob:
-    return pipeline.claim(pipeline.uploaded())
+    with span("request", parent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"):
+        return pipeline.claim(pipeline.uploaded())
 
 
 def video_chunk(number: int, *, last: bool = False) -> Chunk:
@@ -324,6 +326,7 @@ class TestHelp:
         calls = list(OutboxMessage.objects.order_by("id")[before:])
         assert len(calls) == 2
         assert all(TranscodeMessage.parse(call.body).is_call_for_help for call in calls)
+        assert {call.traceparent for call in calls} == {job.traceparent} != {""}
 
     def test_a_long_plan_does_not_call_everybody(self, job: ClaimedJob) -> None:
         before = OutboxMessage.objects.count()
