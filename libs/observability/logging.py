@@ -7,6 +7,7 @@ library. Both end in the same renderer, so that one query finds both.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from typing import Literal, TextIO
@@ -18,6 +19,8 @@ from libs.observability.redaction import redact_secret_fields, redact_text
 from libs.observability.tracing import current_traceparent, trace_id_of
 
 LogFormat = Literal["json", "console"]
+
+_to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 # Chatty below WARNING, and what they say there is said better by our own lines.
 _QUIET_LOGGERS = ("boto3", "botocore", "urllib3", "s3transfer", "psycopg.pool", "asyncio")
@@ -36,9 +39,13 @@ def configure_logging(level: str = "INFO", format: LogFormat = "json", stream: T
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(level.lower()),
         cache_logger_on_first_use=False,
     )
+    # No line says where it was called or on which thread; finding that out costs a quarter of it.
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging._srcfile = ""
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(stream if stream is not None else sys.stdout)
     handler.setFormatter(_formatter(shared, format))
     root = logging.getLogger()
@@ -60,7 +67,7 @@ def _shared_processors() -> list[Processor]:
 
 def _formatter(shared: list[Processor], format: LogFormat) -> logging.Formatter:
     renderer: Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+        structlog.processors.JSONRenderer(serializer=lambda fields, **_: _to_json(fields))
         if format == "json"
         else structlog.dev.ConsoleRenderer(colors=False)
     )

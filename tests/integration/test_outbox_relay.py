@@ -14,7 +14,7 @@ from django.db import DataError, connection, connections, transaction
 from apps.support.outbox import outbox
 from apps.support.outbox.companions import CompanionCrashed, running_companions
 from apps.support.outbox.models import OutboxMessage
-from apps.support.outbox.process import LANES, run_relay
+from apps.support.outbox.process import run_relay
 from apps.support.outbox.relay import (
     DRAIN_LIMIT,
     KEEP_SENT,
@@ -369,27 +369,16 @@ class TestLoop:
         with self.running(sender):
             self.wait_for(sender, 1)
 
-    def test_a_backlog_is_shared_by_lanes_and_no_row_is_sent_twice(self) -> None:
-        now = SystemClock().now()
+    def test_a_backlog_of_several_drains_is_sent_once_each(self) -> None:
+        count, now = 3 * DRAIN_LIMIT + 7, SystemClock().now()
         OutboxMessage.objects.bulk_create(
             OutboxMessage(queue_name=QUEUE, body=str(n), group_id="demo", subject=str(n), created_at=now, due_at=now)
-            for n in range(3 * DRAIN_LIMIT + 7)
+            for n in range(count)
         )
-        lanes: set[str] = set()
-        all_lanes = threading.Barrier(LANES)
-
-        def meet() -> None:
-            name = threading.current_thread().name
-            if name.startswith("relay-lane") and name not in lanes:
-                lanes.add(name)
-                all_lanes.wait(timeout=self.DEADLINE_SECONDS)
-
-        sender = RecordingSender(on_send=meet)
+        sender = RecordingSender()
         with self.running(sender):
             wait_until(lambda: unsent() == [], timeout_seconds=self.DEADLINE_SECONDS, message="the backlog is sent")
-
-        assert Counter(message.body for message in sender.sent) == {str(n): 1 for n in range(3 * DRAIN_LIMIT + 7)}
-        assert len(lanes) == LANES
+        assert Counter(message.body for message in sender.sent) == {str(n): 1 for n in range(count)}
 
     def test_a_lost_database_connection_costs_a_pause_and_no_message(self) -> None:
         sender = RecordingSender()

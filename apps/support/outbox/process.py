@@ -1,6 +1,5 @@
 """The relay's loop: a shell around `drain_once`."""
 
-from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import psycopg
@@ -12,7 +11,7 @@ from libs.db.errors import DATABASE_DOWN
 from libs.db.listening import listening
 
 from .outbox import NOTIFY_CHANNEL
-from .relay import DRAIN_LIMIT, DrainReport, MessageSender, drain_once, prune_sent
+from .relay import DrainReport, MessageSender, drain_once, prune_sent
 
 log = structlog.get_logger(__name__)
 
@@ -21,8 +20,6 @@ POLL_SECONDS = 1.0
 PRUNE_EVERY_STEPS = 3600
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 10.0
-# With a backlog two lanes share the work: while one waits for the queue or the database, the other signs and parses.
-LANES = 2
 
 
 def run_relay(*, queue: MessageSender, clock: Clock, stop: Event, poll_seconds: float = POLL_SECONDS) -> None:
@@ -55,32 +52,12 @@ def _drain_until_stopped(
     while not stop.is_set():
         report = drain_once(queue=queue, clock=clock)
         _log_report(report)
-        if report.sent == DRAIN_LIMIT:
-            _drain_backlog(queue=queue, clock=clock, stop=stop)
         steps += 1
         if steps % PRUNE_EVERY_STEPS == 0:
             prune_sent(clock=clock)
         if report.sent == 0:
             connection.close_if_unusable_or_obsolete()
             next(wait.notifies(timeout=poll_seconds, stop_after=1), None)
-
-
-def _drain_backlog(*, queue: MessageSender, clock: Clock, stop: Event) -> None:
-    """Drain in several lanes until one step does not fill up, or the queue stops taking everything."""
-
-    def drain_lane() -> None:
-        try:
-            report = None
-            while not stop.is_set() and (report is None or report.sent == DRAIN_LIMIT):
-                report = drain_once(queue=queue, clock=clock)
-                _log_report(report)
-        finally:
-            # Each lane is a thread that ends, and would take its connection along.
-            connection.close()
-
-    with ThreadPoolExecutor(LANES, thread_name_prefix="relay-lane") as lanes:
-        for lane in [lanes.submit(drain_lane) for _ in range(LANES)]:
-            lane.result()
 
 
 def _log_report(report: DrainReport) -> None:
