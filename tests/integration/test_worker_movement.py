@@ -37,6 +37,7 @@ class SlowStorage:
     storage: S3Storage
     on_piece: Callable[[], None] = lambda: None
     pieces_sent: list[str] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
 
     def presign_get(self, key: str, *, expires_seconds: float) -> str:
         return self.storage.presign_get(key, expires_seconds=expires_seconds)
@@ -51,6 +52,7 @@ class SlowStorage:
         self, key: str, path: Path, *, content_type: str, on_bytes: Callable[[int], None] | None = None
     ) -> None:
         assert on_bytes is not None, "nobody is told that bytes move"
+        self.keys.add(key)
         for _ in range(PIECES):
             self.on_piece()
             on_bytes(1000)
@@ -132,6 +134,22 @@ def test_what_cannot_be_cut_leaves_while_it_is_made(storage: S3Storage, unindexe
     assert max(len(names) for names in on_disk) <= 3
     assert recorded == sorted(recorded)
     assert set(recorded) >= {0, 1, 2}
+
+
+def test_a_copy_is_watched_with_its_sound_before_all_of_it_is_there(storage: S3Storage, tmp_path: Path) -> None:
+    """To the viewer of a long lecture: hours of one are not carried away before the first of the other."""
+    claim, has_sound = put_source(storage, clip("phone")), Event()
+
+    def look() -> None:
+        keys = {key.removeprefix(claim.output_prefix).partition("-")[0] for key in slow.keys}
+        if "audio" in keys:
+            has_sound.set()
+        if keys == {"copy"}:
+            assert has_sound.wait(20), "the sound waits for the whole copy"
+
+    slow = SlowStorage(storage, on_piece=look)
+    processor_over(slow).run(claim, folder=tmp_path, progress=RecordingProgress(), ledger=MemoryLedger(claim))
+    assert has_sound.is_set()
 
 
 def test_an_encoder_ends_with_the_upload_that_fails(storage: S3Storage, unindexed: Path, tmp_path: Path) -> None:

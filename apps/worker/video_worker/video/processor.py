@@ -31,7 +31,6 @@ from .workshop import ProcessingLimits, Workshop
 __all__ = ["JobProcessor", "ProcessingLimits"]
 
 PACKAGED_PERCENT = 99.0
-PASSES = (ChunkKind.COPY, ChunkKind.AUDIO)
 # Between two looks at what others are still doing.
 LOOK_SECONDS = 0.5
 
@@ -109,7 +108,9 @@ class _Attempt:
     def run(self) -> TranscodeOutput:
         self._ledger.open(self._plan)
         self._meter.elsewhere(self._ledger.statuses())
-        _, pictures = self._crew.run(main=lambda: self._do_chunks({ChunkKind.VIDEO}, name="main"), side=self._do_side)
+        _, pictures = self._crew.run(
+            main=lambda: self._do_chunks({ChunkKind.VIDEO}, name="main", crew=self._crew), side=self._do_side
+        )
         self._finish_chunks()
         with tracing.span("package"):
             return self._package(pictures)
@@ -130,7 +131,12 @@ class _Attempt:
 
     def _do_side(self) -> dict[str, bytes]:
         """Copy what can be copied and do the sound, beside the encode, then take the pictures."""
-        self._do_chunks(PASSES, name="side")
+        # A picture cannot be watched without its sound: neither waits for hours of the other.
+        passes = Crew(should_stop=self._crew.should_stop)
+        passes.run(
+            main=lambda: self._do_chunks({ChunkKind.COPY}, name="copy", crew=passes),
+            side=lambda: self._do_chunks({ChunkKind.AUDIO}, name="sound", crew=passes),
+        )
         self._raise_if_damaged(self._ledger.statuses())
         with tracing.span("take pictures"):
             return self._take_pictures()
@@ -155,7 +161,7 @@ class _Attempt:
     def _finish_chunks(self) -> None:
         """Wait for chunks that others do, and take over those that they lose."""
         while True:
-            self._do_chunks(set(ChunkKind), name="main")
+            self._do_chunks(set(ChunkKind), name="main", crew=self._crew)
             statuses = self._ledger.statuses()
             self._meter.elsewhere(statuses)
             _raise_failure(statuses)
@@ -171,7 +177,7 @@ class _Attempt:
         if self._source.plan.copies and (decoding_failed(said) or CLOCK_WENT_BACK in said):
             raise _SourceDamaged
 
-    def _do_chunks(self, kinds: Collection[ChunkKind], *, name: str) -> None:
+    def _do_chunks(self, kinds: Collection[ChunkKind], *, name: str, crew: Crew) -> None:
         while (ticket := self._ledger.claim(kinds)) is not None:
             try:
                 self._workshop.do(
@@ -180,7 +186,7 @@ class _Attempt:
                     folder=self._subfolder(name),
                     ledger=self._ledger,
                     meter=self._meter,
-                    should_stop=self._crew.should_stop,
+                    should_stop=crew.should_stop,
                 )
             except Exception:
                 # Whatever becomes of the attempt, the next one need not wait for this lease to run out.
