@@ -21,7 +21,7 @@ LOCAL_HOSTS = "127.0.0.1,localhost"
 
 # Quicker than in production, where a redelivery costs more than a look at the table. Yours win over these.
 DEVELOPMENT_DEFAULTS = {
-    "VIDEO_LEASE_SECONDS": "15",
+    "VIDEO_LEASE_SECONDS": "24",
     "VIDEO_REDELIVERY_WINDOW_SECONDS": "20",
     "VIDEO_RECONCILE_INTERVAL_SECONDS": "2",
     # A receiver under development is on this machine, and has no certificate.

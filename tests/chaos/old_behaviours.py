@@ -196,9 +196,8 @@ OLD_BEHAVIOURS: tuple[OldBehaviour, ...] = (
             ),
             Edit(
                 file=f"{_WORKER}/video/thumbnail.py",
-                old='    raise EncodeFailed(cause_code="OUTPUT_VERIFY_FAILED", detail="no frame for the thumbnail", '
-                "is_files_fault=False)\n",
-                new='    return b""\n',
+                old="            return picture\n    raise _nothing_to_show()\n",
+                new='            return picture\n    return b""\n',
             ),
         ),
         test=("integration/test_worker_pictures.py", "test_a_black_video_still_gets_a_thumbnail"),

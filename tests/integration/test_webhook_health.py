@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -107,6 +108,15 @@ def test_webhooks_that_are_taken_are_well(hooks: Hooks, receiver: Receiver, ask:
 
 
 class TestSenders:
+    def test_a_receiver_that_had_time_was_not_to_be_sent_to_before(self, hooks: Hooks) -> None:
+        """To the operator: no alarm of hours each time that a dead receiver's pause ends."""
+        webhook = hooks.add("http://127.0.0.1:1/").endpoint
+        hooks.pipeline.pending()
+        take_events(clock=hooks.pipeline.clock)
+        later(hooks, minutes=9)
+        WebhookEndpoint.objects.for_tenant(webhook.tenant_id).update(paused_until=timezone.now() - timedelta(seconds=1))
+        assert examined()["senders"].verdict == Verdict.OK
+
     @pytest.mark.parametrize("is_taken", [True, False], ids=["taken", "in the feed"])
     def test_what_is_due_and_nobody_sends_is_a_problem(
         self, hooks: Hooks, ask: Callable[..., Any], is_taken: bool
@@ -204,7 +214,36 @@ class TestReceivers:
         )
         assert examined()["endpoints"].sentence == "0 are on, 1 were switched off by a person"
 
-    def test_an_address_that_leads_nowhere_from_here_is_named_without_its_path(self, hooks: Hooks) -> None:
+    def test_those_of_their_owners_hide_none_of_ours(self, hooks: Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("apps.support.webhooks.selectors.health.ENDPOINTS_SHOWN", 2)
+        reasons = [DisabledReason.OWNER, DisabledReason.OWNER, *[DisabledReason.SECRET_LOST] * 3]
+        for reason in reasons:
+            webhook = hooks.add("http://127.0.0.1:1/").endpoint
+            WebhookEndpoint.objects.for_tenant(webhook.tenant_id).filter(pk=webhook.pk).update(
+                disabled_at=timezone.now(), disabled_reason=reason
+            )
+        seen = examined()
+        assert [outcome.verdict for outcome in seen.values()].count(Verdict.PROBLEM) == 2
+        assert seen["endpoints"].sentence == "1 more are switched off"
+
+    def test_operators_do_not_see_what_a_receiver_answered(
+        self, hooks: Hooks, receiver: Receiver, ask: Callable[..., Any]
+    ) -> None:
+        """A receiver that does not know an address quotes it, and what follows the host is a secret of some."""
+        hooks.add(f"{receiver.url}/secret")
+        receiver.answer = always(404)
+        hooks.pipeline.pending()
+        hooks.step()
+        (row,) = ask("endpoints/", group="waiting")
+        assert sorted(row["last_attempt"]) == ["at", "attempt", "fault", "milliseconds", "status"]
+
+    def test_an_address_that_leads_nowhere_from_here_is_named_without_its_path(
+        self, hooks: Hooks, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def unknown(*_: object, **__: object) -> Any:
+            raise socket.gaierror("Name or service not known")
+
+        monkeypatch.setattr("socket.getaddrinfo", unknown)
         hooks.add("http://nowhere.invalid/secret")
         (outcome,) = [one for one in examined().values() if one.verdict != Verdict.OK]
         assert (outcome.verdict, outcome.name) == (Verdict.WARNING, "address of nowhere.invalid")

@@ -28,7 +28,7 @@ def pipeline() -> Pipeline:
 
 @pytest.fixture
 def workers(sqs_engine: EngineRunner, s3_engine: EngineRunner, tmp_path: Path) -> Iterator[Workers]:
-    workers = Workers(queue_name=make_queue(f"worker-{uuid.uuid4()}"), folder=tmp_path, lease_seconds=4)
+    workers = Workers(queue_name=make_queue(f"worker-{uuid.uuid4()}"), folder=tmp_path, lease_seconds=8)
     yield workers
     workers.close()
 

@@ -38,9 +38,17 @@ class Collector(Receiver):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._spans: list[Exported] = []
+        self._decoded_count = 0
+
     def spans(self) -> list[Exported]:
-        """Return all that came, decoded."""
-        return [span for received in list(self.received) for span in _decoded(received.body)]
+        """Return all that came, decoded. Each body is decoded once: a session's are many."""
+        new = self.received[self._decoded_count :]
+        self._decoded_count += len(new)
+        self._spans += [span for received in new for span in _decoded(received.body)]
+        return self._spans
 
     def trace(self, trace_id: str, *ends: str) -> dict[str, Exported]:
         """Return the spans of a trace by name, as soon as each of these is what some name ends with."""

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,8 +71,9 @@ class TestWithoutAnExporter:
     def test_nothing_of_opentelemetry_is_loaded(self) -> None:
         """To whoever has no collector: the api's and the worker's modules do not even import it."""
         program = (
-            "import sys, apps.core.trace_endpoint, libs.observability.logging\n"
-            "from django.conf import settings; settings.configure(OTEL_EXPORTER_OTLP_ENDPOINT=None)\n"
+            "import os, sys, django; django.setup()\n"
+            "import apps.api.middleware, apps.support.outbox.process, apps.worker.video_worker.main\n"
+            "import apps.core.trace_endpoint, libs.observability.logging\n"
             "apps.core.trace_endpoint.export_traces('api')()\n"
             "sys.exit(any(name.partition('.')[0] == 'opentelemetry' for name in sys.modules))"
         )
@@ -85,18 +87,26 @@ class TestWithoutAnExporter:
         assert tracing.current_traceparent() == ""
 
 
-class TestExported:
-    def test_a_span_knows_its_parent_its_link_and_what_was_noted(self, collector: Collector) -> None:
-        stop = start_exporting(service_name="academy-test")
-        began_ns = time.time_ns() - 1_000_000
-        with tracing.span("outer", kind="consumer", parent=CLICK, link=ELSEWHERE, started_ns=began_ns):
-            here = tracing.current_traceparent()
-            with tracing.span("inner", attributes={"number": 3}):
-                tracing.note({"outcome": "done"})
+@contextmanager
+def exporting() -> Iterator[None]:
+    stop = start_exporting(service_name="academy-test")
+    try:
+        yield
+    finally:
         stop()
 
+
+class TestExported:
+    def test_a_span_knows_its_parent_its_link_and_what_was_noted(self, collector: Collector) -> None:
+        began_ns = time.time_ns() - 1_000_000
+        with exporting():
+            with tracing.span("outer", kind="consumer", parent=CLICK, link=ELSEWHERE, started_ns=began_ns):
+                here = tracing.current_traceparent()
+                with tracing.span("inner", attributes={"number": 3}):
+                    tracing.note({"outcome": "done"})
+            spans = collector.trace(TRACE, "outer")
+
         assert here[:36] == CLICK[:36]
-        spans = collector.trace(TRACE, "outer")
         outer, inner = spans["outer"], spans["inner"]
         assert (outer.service, outer.kind, outer.parent_id) == ("academy-test", "consumer", "b7ad6b7169203331")
         assert (outer.links, outer.started_ns) == ((ELSEWHERE[3:35],), began_ns)
@@ -105,14 +115,12 @@ class TestExported:
 
     def test_a_failure_is_the_first_code_that_was_named_and_no_message(self, collector: Collector) -> None:
         """To the tenant: an exception may quote a signed URL, so no word of it leaves."""
-        stop = start_exporting(service_name="academy-test")
-        with pytest.raises(ValueError, match="secret"):
-            _fail("named", cause="ENCODER_CRASH")
-        with pytest.raises(ValueError, match="secret"):
-            _fail("unnamed")
-        stop()
-
-        spans = collector.trace(TRACE, "unnamed")
+        with exporting():
+            with pytest.raises(ValueError, match="secret"):
+                _fail("named", cause="ENCODER_CRASH")
+            with pytest.raises(ValueError, match="secret"):
+                _fail("unnamed")
+            spans = collector.trace(TRACE, "unnamed")
         assert {name: (span.attributes["error.type"], span.has_failed) for name, span in spans.items()} == {
             "named": ("ENCODER_CRASH", True),
             "unnamed": ("ValueError", True),
@@ -122,20 +130,17 @@ class TestExported:
     def test_a_place_that_is_none_in_a_row_begins_a_trace_instead_of_failing_the_work(
         self, collector: Collector
     ) -> None:
-        stop = start_exporting(service_name="academy-test")
-        with tracing.span("work", parent="by hand", link="too"):
-            trace_id = tracing.trace_id_of(tracing.current_traceparent())
-        stop()
-        assert collector.trace(trace_id, "work")["work"].parent_id == ""
+        with exporting():
+            with tracing.span("work", parent="by hand", link="too"):
+                trace_id = tracing.trace_id_of(tracing.current_traceparent())
+            assert collector.trace(trace_id, "work")["work"].parent_id == ""
 
     def test_what_the_sampler_leaves_out_is_handed_on_as_left_out(
         self, collector: Collector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
-        stop = start_exporting(service_name="academy-test")
-        with tracing.span("work", parent=CLICK):
+        with exporting(), tracing.span("work", parent=CLICK):
             here = tracing.current_traceparent()
-        stop()
         assert (here[:35], here[-3:]) == (CLICK[:35], "-00")
         assert collector.received == []
 
@@ -144,10 +149,8 @@ class TestExported:
         self, collector: Collector, monkeypatch: pytest.MonkeyPatch, parent: str
     ) -> None:
         monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
-        stop = start_exporting(service_name="academy-test")
-        with tracing.span("work", parent=parent):
+        with exporting(), tracing.span("work", parent=parent):
             assert tracing.current_traceparent() == parent
-        stop()
         assert collector.received == []
 
 

@@ -1,6 +1,7 @@
 """The doctor's look at webhooks: do events get out, to whom not, and do their addresses lead anywhere from here?"""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from django.db import DatabaseError, InterfaceError
@@ -91,8 +92,13 @@ def _disabled(health: WebhookHealth, endpoints: list[EndpointHealth]) -> Outcome
             sentence=f"{_named(row)} is switched off: {reason.label}; {row.waiting} events wait for it",
             fix=_FIXES[reason].format(id=row.webhook_id),
         )
+    by_owner = health.disabled[DisabledReason.OWNER]
+    more = sum(health.disabled.values()) - by_owner - len(ours)
+    if more > 0:
+        yield patient.warning(
+            "endpoints", f"{more} more are switched off", fix="See them all: `manage.py webhooks list`."
+        )
     if not ours:
-        by_owner = health.disabled[DisabledReason.OWNER]
         yield patient.well("endpoints", f"{health.active} are on, {by_owner} were switched off by a person")
 
 
@@ -123,10 +129,19 @@ def _addresses() -> Outcomes:
 
 def _unreachable(urls: list[str]) -> Iterator[Outcome]:
     client = wiring.outbound()
-    for url in urls:
+
+    def look_up(url: str) -> SendFailed | None:
         try:
             client.look_up(url)
         except SendFailed as error:
+            return error
+        return None
+
+    # A resolver that does not answer lets each of them wait for many seconds: all at once wait no longer than one.
+    with ThreadPoolExecutor(MOST_LOOKED_UP) as lookers:
+        answers = list(lookers.map(look_up, urls))
+    for url, error in zip(urls, answers, strict=True):
+        if error is not None:
             host = WebhookEndpoint(url=url).host
             yield patient.warning(
                 f"address of {host}",

@@ -15,7 +15,7 @@ from apps.support.video.wiring import shared_clock
 
 from .models import DisabledReason
 from .selectors.health import EndpointGroup, endpoints_in, webhook_health
-from .serializers import WebhookAttemptSerializer
+from .serializers import AttemptOutcomeSerializer
 
 
 class OpsWebhooksSerializer(serializers.Serializer[Any]):
@@ -44,7 +44,7 @@ class OpsWebhookEndpointSerializer(serializers.Serializer[Any]):
     waiting = serializers.IntegerField()
     waiting_since = serializers.DateTimeField(allow_null=True)
     failed_attempts = serializers.IntegerField(help_text="In the last hour.")
-    last_attempt = WebhookAttemptSerializer(allow_null=True, help_text="Of the event that waits longest.")
+    last_attempt = AttemptOutcomeSerializer(allow_null=True, help_text="Of the event that waits longest.")
 
 
 class EndpointsQuerySerializer(serializers.Serializer[Any]):

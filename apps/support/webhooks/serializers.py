@@ -93,15 +93,20 @@ class ReplaySerializer(serializers.Serializer[Any]):
     )
 
 
-class WebhookAttemptSerializer(serializers.Serializer[Any]):
-    """One attempt."""
+class AttemptOutcomeSerializer(serializers.Serializer[Any]):
+    """One attempt, without what came back: receivers quote their own addresses, which may be secret."""
 
     at = serializers.DateTimeField()
     attempt = serializers.IntegerField()
     status = serializers.IntegerField(allow_null=True, help_text="Null: there was no answer, `fault` says why.")
     fault = serializers.CharField(allow_blank=True)
-    answer = serializers.CharField(allow_blank=True, help_text="The beginning of what came back.")
     milliseconds = serializers.IntegerField()
+
+
+class WebhookAttemptSerializer(AttemptOutcomeSerializer):
+    """One attempt."""
+
+    answer = serializers.CharField(allow_blank=True, help_text="The beginning of what came back.")
 
 
 class WebhookDeliverySerializer(serializers.Serializer[Any]):

@@ -15,8 +15,10 @@ log = structlog.get_logger(__name__)
 # A worker that is told to stop waits for its poll's answer, so this is also how long an idle one takes to stop.
 LONG_POLL_SECONDS = 5
 PAUSE_SECONDS = 2.0
-# A host that fails at once is the one that is always free: without a rest it would use up the tries of every job.
+# A host that fails at once is the one that is always free: without a rest it would use up the tries of every job. It is
+# silent meanwhile, so that nobody counts on it.
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 60.0, 600.0
+_COULD_WORK = frozenset({Outcome.SUCCEEDED, Outcome.FAILED, Outcome.RETRY})
 
 
 def consume_once(*, queue: MessageSource, handler: MessageHandler, wait_seconds: int) -> list[Outcome]:
@@ -47,7 +49,7 @@ def run_consumer(*, queue: MessageSource, handler: MessageHandler, stopping: thr
                 log.error("worker_rests", worker_id=handler.worker_id, seconds=rest_seconds)
                 stopping.wait(rest_seconds)
                 rest_seconds = min(LONGEST_REST_SECONDS, 2 * rest_seconds)
-            elif Outcome.SUCCEEDED in outcomes:
+            elif not _COULD_WORK.isdisjoint(outcomes):
                 rest_seconds = FIRST_REST_SECONDS
             elif not outcomes:
                 # A call for help may have been lost, or come while everybody was busy.

@@ -162,5 +162,8 @@ class Helper:
             if source.digest == wanted.job.plan_digest:
                 self._sources[wanted.job.job_id] = source
                 return source
+        # It may have changed while we looked. Then the chunk is gone, and the job wants help as much as before.
+        ledger.moved(ticket)
+        ledger.renew()
         log.warning("plan_differs", job_id=str(wanted.job.job_id))
         return None

@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Protocol
 
 import structlog
@@ -69,7 +70,8 @@ class LeaseKeeper:
         self._latest = JobProgress(stage="starting", percent=0.0, remaining_seconds=None)
         self._movement = 0
         self._last_mark: tuple[str, float, float | None] | None = None
-        self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
+        # Its log lines belong to the same trace.
+        self._thread = threading.Thread(target=copy_context().run, args=(self._run,), name="lease", daemon=True)
 
     def __enter__(self) -> "LeaseKeeper":
         self._thread.start()

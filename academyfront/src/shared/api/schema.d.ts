@@ -839,6 +839,16 @@ export interface components {
             /** Format: date-time */
             readonly revoked_at: string | null;
         };
+        /** @description One attempt, without what came back: receivers quote their own addresses, which may be secret. */
+        AttemptOutcome: {
+            /** Format: date-time */
+            at: string;
+            attempt: number;
+            /** @description Null: there was no answer, `fault` says why. */
+            status: number | null;
+            fault: string;
+            milliseconds: number;
+        };
         /**
          * @description One change.
          * @example {
@@ -1045,8 +1055,8 @@ export interface components {
          *               "attempt": 1,
          *               "status": 1,
          *               "fault": "scheme",
-         *               "answer": "text",
-         *               "milliseconds": 1
+         *               "milliseconds": 1,
+         *               "answer": "text"
          *             }
          *           ]
          *         }
@@ -1561,7 +1571,6 @@ export interface components {
          *         "attempt": 1,
          *         "status": 1,
          *         "fault": "scheme",
-         *         "answer": "text",
          *         "milliseconds": 1
          *       }
          *     }
@@ -1577,7 +1586,7 @@ export interface components {
             /** @description In the last hour. */
             failed_attempts: number;
             /** @description Of the event that waits longest. */
-            last_attempt: components["schemas"]["WebhookAttempt"] | null;
+            last_attempt: components["schemas"]["AttemptOutcome"] | null;
         };
         /**
          * @description How all webhooks stand. What waits is counted of those that are on.
@@ -2497,9 +2506,9 @@ export interface components {
             /** @description Null: there was no answer, `fault` says why. */
             status: number | null;
             fault: string;
+            milliseconds: number;
             /** @description The beginning of what came back. */
             answer: string;
-            milliseconds: number;
         };
         /**
          * @description What became of one message.
@@ -2520,8 +2529,8 @@ export interface components {
          *           "attempt": 1,
          *           "status": 1,
          *           "fault": "scheme",
-         *           "answer": "text",
-         *           "milliseconds": 1
+         *           "milliseconds": 1,
+         *           "answer": "text"
          *         }
          *       ]
          *     }

@@ -33,7 +33,7 @@ _FAILURES = """
 # nothing is being sent to, and events that nobody has looked at although there is room for them.
 _UNSENT_SINCE = """
     WITH opened AS (
-        SELECT endpoint.id, endpoint.tenant_id, endpoint.cursor, feed.last_position,
+        SELECT endpoint.id, endpoint.tenant_id, endpoint.cursor, endpoint.paused_until, feed.last_position,
                endpoint.paused_until IS NULL OR endpoint.paused_until <= %(now)s AS takes_events
           FROM webhook_endpoint endpoint
           JOIN core_tenant tenant ON tenant.id = endpoint.tenant_id AND tenant.is_active
@@ -41,7 +41,8 @@ _UNSENT_SINCE = """
          WHERE endpoint.disabled_at IS NULL
     )
     SELECT least(
-        (SELECT min(first.due_at)
+        -- Since its receiver was given time, where it was: until then nobody was to send. greatest() passes over NULL.
+        (SELECT min(greatest(first.due_at, opened.paused_until))
            FROM opened CROSS JOIN LATERAL (
                SELECT DISTINCT ON (video_id) due_at FROM webhook_delivery
                 WHERE endpoint_id = opened.id AND state = 'pending' AND video_id IS NOT NULL
@@ -127,7 +128,11 @@ def webhook_health(*, now: datetime) -> WebhookHealth:
 
 
 def endpoints_in(group: EndpointGroup, *, now: datetime) -> list[EndpointHealth]:
-    """Return up to `ENDPOINTS_SHOWN` endpoints of a group, those for which an event has waited longest first."""
+    """
+    Return up to `ENDPOINTS_SHOWN` endpoints of a group, those for which an event has waited longest first.
+
+    Those that their owners switched off come last: nobody has to do anything about them.
+    """
     failures = _failures(now=now)
     which: Mapping[EndpointGroup, Q] = {
         EndpointGroup.ACTIVE: Q(disabled_at=None),
@@ -146,10 +151,11 @@ def endpoints_in(group: EndpointGroup, *, now: datetime) -> list[EndpointHealth]
             waiting_count=Count("waits"),
             waiting_since=Min("waits__created_at"),
             oldest_attempts=Subquery(oldest.values("attempts")[:1]),
+            is_owners_wish=Q(disabled_reason=DisabledReason.OWNER),
         )
         .filter(which[group])
         .select_related("tenant")
-        .order_by("waiting_since", "pk")[:ENDPOINTS_SHOWN]
+        .order_by("is_owners_wish", "waiting_since", "pk")[:ENDPOINTS_SHOWN]
     )
     return [_endpoint_health(row, failed_attempts=failures.get(row.pk, 0)) for row in rows]
 

@@ -46,7 +46,7 @@ def make_thumbnail(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch
             picture = target.read_bytes()
             target.unlink()
             return picture
-    raise EncodeFailed(cause_code="OUTPUT_VERIFY_FAILED", detail="no frame for the thumbnail", is_files_fault=False)
+    raise _nothing_to_show()
 
 
 def make_waveform(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch, on_seconds: OnSeconds) -> bytes:
@@ -82,7 +82,13 @@ def make_waveform(source: Source, *, folder: Path, ffmpeg: Ffmpeg, watch: Watch,
     ffmpeg.run(
         arguments, watch=watch, cwd=folder, on_frames=lambda count: on_seconds(float(count * WAVE_REPORT_SECONDS))
     )
+    if not target.exists():
+        raise _nothing_to_show()
     return target.read_bytes()
+
+
+def _nothing_to_show() -> EncodeFailed:
+    return EncodeFailed(cause_code="OUTPUT_VERIFY_FAILED", detail="no picture for the thumbnail", is_files_fault=False)
 
 
 def _tenth(source: Source) -> float:

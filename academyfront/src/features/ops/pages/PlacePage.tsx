@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { useIsOperator, useSession } from "@/shared/api/session";
 import { ForbiddenView } from "@/shared/ui/ForbiddenView";
+import { MostShown } from "@/shared/ui/MostShown";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
 import { RowTable } from "@/shared/ui/RowTable";
@@ -12,9 +13,6 @@ import { placeOf } from "../api/places";
 import { VideoLink } from "../components/VideoLink";
 import { usePlaceWords } from "../components/placeWords";
 import classes from "./OperationsPage.module.css";
-
-/** As many as the server lists. */
-const MOST_SHOWN = 100;
 
 /** The videos that a number of the operations page counts, whosever they are. */
 export default function PlacePage() {
@@ -50,11 +48,7 @@ function Videos({ place, tenant }: { place: Place; tenant: string | null }) {
                     ))}
                   </Table.Tbody>
                 </RowTable>
-                {videos.length === MOST_SHOWN && (
-                  <Text size="sm" c="var(--text-soft)" mt="xs">
-                    {t("ops.mostShown", { count: MOST_SHOWN })}
-                  </Text>
-                )}
+                <MostShown count={videos.length} />
               </>
             )
           }

@@ -4,6 +4,7 @@ import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { useIsOperator, useSession } from "@/shared/api/session";
 import { ForbiddenView } from "@/shared/ui/ForbiddenView";
+import { MostShown } from "@/shared/ui/MostShown";
 import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
 import { RowTable } from "@/shared/ui/RowTable";
@@ -36,13 +37,16 @@ function Endpoints({ group }: { group: EndpointGroup }) {
             endpoints.length === 0 ? (
               <Text c="var(--text-soft)">{t("ops.webhooks.nobodyHere")}</Text>
             ) : (
-              <RowTable>
-                <Table.Tbody>
-                  {endpoints.map((endpoint) => (
-                    <EndpointRow key={endpoint.webhook_id} endpoint={endpoint} />
-                  ))}
-                </Table.Tbody>
-              </RowTable>
+              <>
+                <RowTable>
+                  <Table.Tbody>
+                    {endpoints.map((endpoint) => (
+                      <EndpointRow key={endpoint.webhook_id} endpoint={endpoint} />
+                    ))}
+                  </Table.Tbody>
+                </RowTable>
+                <MostShown count={endpoints.length} />
+              </>
             )
           }
         </Loaded>

@@ -4,6 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    """One table each: a migration that held two of them could meet an upload that takes them the other way round."""
 
     dependencies = [
         ('video', '0013_playback_policy'),
@@ -12,16 +13,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField(
             model_name='deadletter',
-            name='traceparent',
-            field=models.CharField(blank=True, db_default='', default='', max_length=55),
-        ),
-        migrations.AddField(
-            model_name='videotranscodejob',
-            name='traceparent',
-            field=models.CharField(blank=True, db_default='', default='', max_length=55),
-        ),
-        migrations.AddField(
-            model_name='videoupload',
             name='traceparent',
             field=models.CharField(blank=True, db_default='', default='', max_length=55),
         ),
