@@ -63,7 +63,6 @@ _DECODE_FAILURES = (
 )
 SOURCE_CAUSES = frozenset(cause_code for _, cause_code in _SOURCE_FAILURES)
 """The source could not be read; that says nothing of what is in it."""
-_FINAL_SOURCE_CAUSES = frozenset({"SOURCE_GONE"})
 
 # Of `-max_pixels`, and of sides that no picture may have.
 TOO_LARGE_PICTURES = ("exceeds specified max pixel count", "Picture size", "Video size")
@@ -119,7 +118,7 @@ class Ffmpeg:
             on_frames: Told the number of frames that have passed the filter `REPORT_FRAMES` or `REPORT_SOUND`.
 
         Raises:
-            EncodeFailed: It ended with an error.
+            EncodeFailed: It ended with an error, or has not read all that it was to read.
             ProcessStopped: We ended it (deadline, stall, abort).
         """
         reader = _progress_reader(on_progress, on_frames)
@@ -158,7 +157,8 @@ class Ffmpeg:
             shows_movement=_movement_test(),
             cwd=str(cwd),
         )
-        if result.returncode != 0:
+        # To ffmpeg a source that breaks off is an end like any other: what it made is short, and it returns 0.
+        if result.returncode != 0 or _source_cause(result.stderr) is not None:
             raise _failure(result)
         return result
 
@@ -173,19 +173,7 @@ def decoding_failed(stderr: str) -> bool:
     return any(sign in stderr for sign in _DECODE_FAILURES)
 
 
-def require_all_read(result: ProcessResult) -> None:
-    """
-    Accept only what was made of all that was to be read: a source that breaks off is an end to ffmpeg, and all is well.
-
-    Raises:
-        EncodeFailed: Reading went wrong on its way, although ffmpeg returned 0.
-    """
-    if (cause_code := source_cause(result.stderr)) is not None:
-        detail = result.stderr[-1000:]
-        raise EncodeFailed(cause_code=cause_code, detail=detail, is_files_fault=cause_code in _FINAL_SOURCE_CAUSES)
-
-
-def source_cause(stderr: str) -> str | None:
+def _source_cause(stderr: str) -> str | None:
     """Return why reading the source went wrong on its way, whatever ffmpeg's return code says; None: it did not."""
     return next((code for signs, code in _SOURCE_FAILURES if any(sign in stderr for sign in signs)), None)
 
@@ -231,8 +219,8 @@ def _failure(result: ProcessResult) -> EncodeFailed:
 def _cause_of(stderr: str) -> tuple[str, bool]:
     if "No space left on device" in stderr:
         return "WORKER_DISK_FULL", False
-    if (cause_code := source_cause(stderr)) is not None:
-        return cause_code, cause_code in _FINAL_SOURCE_CAUSES
+    if (cause_code := _source_cause(stderr)) is not None:
+        return cause_code, cause_code == "SOURCE_GONE"
     if any(sign in stderr for sign in TOO_LARGE_PICTURES):
         return "INPUT_TOO_MANY_PIXELS", True
     if any(sign in stderr for sign in _UNKNOWN_CODECS):

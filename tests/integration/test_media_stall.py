@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from libs.media.ffmpeg import Ffmpeg, source_cause
+from libs.media.ffmpeg import EncodeFailed, Ffmpeg
 from libs.media.process import ProcessLimits, ProcessStalled, Watch, run_process
 from tests.support.media import clip
 from tests.support.media_server import serving
@@ -45,16 +45,16 @@ def test_an_encode_whose_source_stops_coming_is_ended_as_stalled(tmp_path: Path)
 
 
 def test_a_source_that_stops_coming_is_not_a_file_that_was_cut(tmp_path: Path) -> None:
-    """ffmpeg waits no longer than `-rw_timeout`, calls the rest a partial file, and ends well."""
+    """ffmpeg waits no longer than `-rw_timeout`, calls the rest a partial file, and returns 0."""
     body = clip("moov_first").read_bytes()
-    with serving(body, hangs_at=len(body) // 2) as media:
-        result = Ffmpeg().run(
+    with serving(body, hangs_at=len(body) // 2) as media, pytest.raises(EncodeFailed) as failure:
+        Ffmpeg().run(
             ["-rw_timeout", "300000", "-seekable", "0", "-i", media.url, "-f", "null", "-"],
             watch=Watch(deadline_seconds=60, stall_seconds=30),
             cwd=tmp_path,
         )
-    assert "partial file" in result.stderr
-    assert source_cause(result.stderr) == "SOURCE_STALLED"
+    assert "partial file" in failure.value.detail
+    assert (failure.value.cause_code, failure.value.is_files_fault) == ("SOURCE_STALLED", False)
 
 
 def test_an_encode_that_is_slow_but_moves_is_left_alone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from apps.support.video.domain.chunks import Chunk, ChunkKind, InitSpan, JobPlan
 from apps.support.video.domain.contracts import ClaimedJob
 from apps.worker.video_worker.video.encoder import ChunkEncoder, Desk, Source
 from apps.worker.video_worker.video.publisher import gather_parts
+from apps.worker.video_worker.video.storyboard import make_storyboard, source_footage
 from libs.media.ffmpeg import EncodeFailed, Ffmpeg
 from libs.media.process import ProcessAborted, Watch
 from libs.s3_client.client import S3Storage
@@ -81,6 +82,25 @@ def test_what_was_read_until_then_is_not_all_of_it(
     with serving(body, hangs_at=largest // 2) as media, pytest.raises(EncodeFailed) as failure:
         run(chunk, replace(source, url=media.url, etag=ETAG), storage=storage, folder=tmp_path)
     assert (failure.value.cause_code, failure.value.is_files_fault) == ("SOURCE_STALLED", False)
+
+
+def test_a_storyboard_of_what_was_read_until_then_is_none(
+    storage: S3Storage, lecture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last picture would stand for all that is missing."""
+    monkeypatch.setattr("libs.media.ffprobe.READ_TIMEOUT_SECONDS", 1)
+    source, _ = opened(put_source(storage, lecture), storage)
+    body = lecture.read_bytes()
+    with serving(body, hangs_at=len(body) // 2) as media, pytest.raises(EncodeFailed) as failure:
+        make_storyboard(
+            source_footage(replace(source, url=media.url, etag=ETAG), duration_seconds=SECONDS),
+            duration_seconds=SECONDS,
+            folder=tmp_path,
+            ffmpeg=Ffmpeg(),
+            watch=Watch(deadline_seconds=60, stall_seconds=30),
+            on_seconds=lambda _: None,
+        )
+    assert failure.value.cause_code == "SOURCE_STALLED"
 
 
 class OnceWrong(MemoryLedger):

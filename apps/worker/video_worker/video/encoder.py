@@ -8,7 +8,7 @@ from threading import Event
 
 from apps.support.video.domain.chunks import AUDIO_RENDITION, Chunk, ChunkKind, JobPlan, TrackPart
 from libs.media.facts import MediaFacts
-from libs.media.ffmpeg import SOURCE_CAUSES, EncodeFailed, Ffmpeg, is_empty_output, require_all_read
+from libs.media.ffmpeg import SOURCE_CAUSES, EncodeFailed, Ffmpeg, is_empty_output
 from libs.media.pipes import NamedPipes, Taker
 from libs.media.process import ProcessAborted, ProcessResult, Watch
 
@@ -112,7 +112,6 @@ class ChunkEncoder:
                 # The picture ended before the container's duration; whether it may is validation's to say.
                 return ChunkResult(parts=(), stderr=error.detail)
             raise
-        require_all_read(result)
         key, path = f"{desk.stem}.mp4", desk.folder / "chunk.mp4"
         files = encoded_files(chunk, desk.folder)
         if chunk.is_whole:
@@ -139,7 +138,6 @@ class ChunkEncoder:
             }
             takers = {path: packer.feed for path, packer in packers.items()}
             result = self._run_into_pipes(arguments, takers=takers, desk=desk)
-            require_all_read(result)
             for packer in packers.values():
                 packer.finish()
         return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr)
@@ -180,7 +178,6 @@ class ChunkEncoder:
                 desk.on_bytes(len(content))
 
             result = self.ffmpeg.stream(arguments, watch=desk.watch, cwd=desk.folder, on_bytes=take)
-            require_all_read(result)
             packer.finish()
         complaint = f"\n{CLOCK_WENT_BACK}" if packer.is_crowded else ""
         return ChunkResult(parts=tuple(carrier.stored), stderr=result.stderr + complaint)
