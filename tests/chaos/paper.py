@@ -27,9 +27,8 @@ from apps.support.video.domain.contracts import ClaimedJob, TranscodeOutput
 from apps.support.video.domain.playlists import MASTER_NAME
 from apps.worker.video_worker.lease import ProgressReporter
 from apps.worker.video_worker.video.ledger import ChunkLedger, ChunkTicket
-from apps.worker.video_worker.video.processor import package_playlists
+from apps.worker.video_worker.video.processor import lost_too_often, package_playlists
 from apps.worker.video_worker.video.publisher import MEDIA_TYPE, gather_parts, store_files
-from libs.media.ffmpeg import EncodeFailed
 from libs.media.process import ProcessAborted
 from libs.s3_client.client import ObjectMissing
 
@@ -114,7 +113,7 @@ class PaperProcessor:
                 self._do(ticket, claim, progress, ledger)
             statuses = ledger.statuses()
             if failed := next((status for status in statuses if status.state is ChunkState.FAILED), None):
-                raise EncodeFailed(cause_code=failed.cause_code, detail=failed.cause_detail, is_files_fault=False)
+                raise lost_too_often(failed)
             if all(status.state is ChunkState.DONE for status in statuses):
                 return
             if progress.should_stop():

@@ -101,7 +101,7 @@ def test_a_helper_that_fails_costs_the_job_nothing_and_leaves_it_alone(
     )
     assert [helper.help_out() for _ in range(3)] == [0, 0, 0]
     chunk = TranscodeChunk.objects.across_tenants().get()
-    assert (chunk.state, chunk.failure_count, workshop.openings) == ("WAITING", 0, 1)
+    assert (chunk.state, chunk.loss_count, workshop.openings) == ("WAITING", 0, 1)
 
     later = helper._left_until[claim.job_id] + 1
     assert later > LEFT_ALONE_SECONDS

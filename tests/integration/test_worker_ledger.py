@@ -154,7 +154,7 @@ class TestClaim:
             let_lease_end(claim(job))
         assert try_claim(job) is None
         status = chunks.chunk_statuses(tenant_id=job.tenant_id, job_id=job.job_id)[0]
-        assert (status.state, status.cause_code, status.is_files_fault) == ("FAILED", "POISON_WORKER_CRASH", False)
+        assert (status.state, status.loss_count) == ("FAILED", MOST_LOSSES)
 
     def test_chunks_of_a_job_that_does_not_run_are_nobodys(self, pipeline: Pipeline, job: ClaimedJob) -> None:
         chunks.enter_plan(claim=job, plan=THREE)
@@ -240,7 +240,7 @@ class TestBetweenAttempts:
         self, pipeline: Pipeline, between: VideoTranscodeJob, helped: ClaimedChunk
     ) -> None:
         chunks.release_chunk(claim=helped)
-        assert (row(helped).state, row(helped).failure_count) == ("WAITING", 0)
+        assert (row(helped).state, row(helped).loss_count) == ("WAITING", 0)
         assert claim(pipeline.claim(between.video, worker_id="worker-c")).attempt == 2
 
 

@@ -68,9 +68,7 @@ class MemoryLedger:
                     chunk=chunk,
                     state=self._states[place],
                     done_seconds=0.0,
-                    cause_code="",
-                    cause_detail="",
-                    is_files_fault=False,
+                    loss_count=0,
                     said=self._said[place],
                 )
                 for place, chunk in enumerate(self._chunks)

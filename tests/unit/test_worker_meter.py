@@ -66,9 +66,7 @@ def statuses(chunks: Sequence[Chunk], *, done_seconds: float = 0.0, state: Chunk
             chunk=chunk,
             state=state,
             done_seconds=done_seconds,
-            cause_code="",
-            cause_detail="",
-            is_files_fault=False,
+            loss_count=0,
             said="",
         )
         for chunk in chunks

@@ -352,16 +352,14 @@ class TranscodeChunk(models.Model):
     state = models.CharField(max_length=8, choices=_choices(ChunkState), default=ChunkState.WAITING)
     state_changed_at = models.DateTimeField()
     attempt_count = models.PositiveIntegerField(default=0)
-    failure_count = models.PositiveIntegerField(default=0)
+    loss_count = models.PositiveIntegerField(default=0)
+    """How many workers have gone silent on it."""
     worker_id = models.CharField(max_length=120, blank=True)
     lease_until = models.DateTimeField(null=True)
     done_seconds = models.FloatField(default=0.0)
     parts = models.JSONField(default=list, blank=True)
     said = models.TextField(blank=True)
     """What the encoder complained of."""
-    cause_code = models.CharField(max_length=60, blank=True)
-    cause_detail = models.TextField(blank=True)
-    is_files_fault = models.BooleanField(default=False)
 
     objects = TenantScopedManager["TranscodeChunk"]()
 

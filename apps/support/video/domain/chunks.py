@@ -68,9 +68,8 @@ class ChunkStatus:
     chunk: Chunk
     state: ChunkState
     done_seconds: float
-    cause_code: str
-    cause_detail: str
-    is_files_fault: bool
+    loss_count: int
+    """How many workers have gone silent on it. That is the only way in which a chunk is FAILED."""
     said: str
 
 

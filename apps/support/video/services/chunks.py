@@ -67,9 +67,7 @@ def enter_plan(*, claim: ClaimedJob, plan: JobPlan, clock: Clock = DATABASE_CLOC
         job = _locked_job(claim)
         chunks = TranscodeChunk.objects.for_tenant(claim.tenant_id).filter(job=job)
         if job.plan.get("digest") == plan.digest:
-            chunks.filter(state=ChunkState.FAILED).update(
-                state=ChunkState.WAITING, state_changed_at=now, failure_count=0, cause_code="", cause_detail=""
-            )
+            chunks.filter(state=ChunkState.FAILED).update(state=ChunkState.WAITING, state_changed_at=now, loss_count=0)
         else:
             chunks.delete()
             TranscodeChunk.objects.bulk_create(_rows(job, plan, now=now))
@@ -96,10 +94,11 @@ def claim_chunk(
         found = rows.filter(free, job_id=job_id, job__state=JobState.RUNNING, kind__in=list(kinds)).order_by("position")
         # One row at a time: what is locked and not taken reads as taken to everybody who asks in this moment.
         while (row := found.first()) is not None:
-            losses = row.failure_count + (row.state == ChunkState.RUNNING)
-            row.attempt_count, row.failure_count, row.state_changed_at = row.attempt_count + 1, losses, now
+            losses = row.loss_count + (row.state == ChunkState.RUNNING)
+            row.attempt_count, row.loss_count, row.state_changed_at = row.attempt_count + 1, losses, now
             if losses >= MOST_LOSSES:
-                _give_up(row)
+                row.state, row.lease_until = ChunkState.FAILED, None
+                row.save()
                 continue
             row.state, row.worker_id = ChunkState.RUNNING, worker_id
             row.lease_until = now + timedelta(seconds=lease_seconds)
@@ -201,9 +200,8 @@ def expire_chunk(*, chunk: TranscodeChunk, actor: str, now: datetime) -> ChunkSt
     Raises:
         LeaseLost: The chunk moved on meanwhile.
     """
-    losses = chunk.failure_count + 1
+    losses = chunk.loss_count + 1
     state = ChunkState.FAILED if losses >= MOST_LOSSES else ChunkState.WAITING
-    cause = _loss(losses, position=chunk.position) if state is ChunkState.FAILED else {}
     with transaction.atomic():
         video = lock_video(tenant_id=chunk.tenant_id, video_id=chunk.job.video_id)
         job = VideoTranscodeJob.objects.for_tenant(chunk.tenant_id).select_for_update(of=("self",)).get(pk=chunk.job_id)
@@ -212,7 +210,7 @@ def expire_chunk(*, chunk: TranscodeChunk, actor: str, now: datetime) -> ChunkSt
         )
         if job.state == JobState.CANCELLED and rows.delete()[0]:
             return None
-        if rows.update(state=state, state_changed_at=now, lease_until=None, failure_count=losses, **cause) == 0:
+        if rows.update(state=state, state_changed_at=now, lease_until=None, loss_count=losses) == 0:
             raise LeaseLost(f"chunk {chunk.pk}, attempt {chunk.attempt_count}")
         if state is ChunkState.WAITING and job.state == JobState.RUNNING:
             add_wake_up(job=job, now=now, is_call_for_help=True)
@@ -243,9 +241,7 @@ def chunk_statuses(*, tenant_id: int, job_id: UUID) -> list[ChunkStatus]:
             chunk=_chunk(row),
             state=ChunkState(row.state),
             done_seconds=row.done_seconds,
-            cause_code=row.cause_code,
-            cause_detail=row.cause_detail,
-            is_files_fault=row.is_files_fault,
+            loss_count=row.loss_count,
             said=row.said,
         )
         for row in rows
@@ -281,20 +277,6 @@ def _rows(job: VideoTranscodeJob, plan: JobPlan, *, now: datetime) -> list[Trans
         )
         for position, chunk in enumerate(plan.chunks)
     ]
-
-
-def _give_up(row: TranscodeChunk) -> None:
-    row.state, row.lease_until = ChunkState.FAILED, None
-    for name, text in _loss(row.failure_count, position=row.position).items():
-        setattr(row, name, text)
-    row.save()
-
-
-def _loss(losses: int, *, position: int) -> dict[str, str]:
-    return {
-        "cause_code": "POISON_WORKER_CRASH",
-        "cause_detail": f"{losses} workers did not survive chunk {position}",
-    }
 
 
 def _chunk(row: TranscodeChunk) -> Chunk:

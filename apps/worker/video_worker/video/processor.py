@@ -164,7 +164,7 @@ class _Attempt:
             self._do_chunks(set(ChunkKind), name="main", crew=self._crew)
             statuses = self._ledger.statuses()
             self._meter.elsewhere(statuses)
-            _raise_failure(statuses)
+            _raise_if_lost(statuses)
             self._raise_if_damaged(statuses)
             if all(status.state is ChunkState.DONE for status in statuses):
                 return
@@ -275,9 +275,13 @@ def package_playlists(tracks: Mapping[str, Sequence[TrackPart]], *, plan: JobPla
     return {name: text.encode() for name, text in texts.items()}
 
 
-def _raise_failure(statuses: Sequence[ChunkStatus]) -> None:
+def _raise_if_lost(statuses: Sequence[ChunkStatus]) -> None:
     for status in statuses:
         if status.state is ChunkState.FAILED:
-            raise EncodeFailed(
-                cause_code=status.cause_code, detail=status.cause_detail, is_files_fault=status.is_files_fault
-            )
+            raise lost_too_often(status)
+
+
+def lost_too_often(status: ChunkStatus) -> EncodeFailed:
+    """Return the failure of an attempt that one of its chunks keeps ending the workers of."""
+    detail = f"{status.loss_count} workers did not survive chunk {status.chunk.kind} {status.chunk.number}"
+    return EncodeFailed(cause_code="POISON_WORKER_CRASH", detail=detail, is_files_fault=False)
