@@ -1,16 +1,12 @@
-import { Anchor, Code, Stack, Table, Text, Title } from "@mantine/core";
-import { IconArrowLeft } from "@tabler/icons-react";
+import { Code, Table, Text } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link, useSearchParams } from "react-router";
 import { useIsOperator, useSession } from "@/shared/api/session";
 import { ForbiddenView } from "@/shared/ui/ForbiddenView";
-import { MostShown } from "@/shared/ui/MostShown";
-import { Loaded, Panel } from "@/shared/ui/Panel";
 import { RelativeTime } from "@/shared/ui/RelativeTime";
-import { RowTable } from "@/shared/ui/RowTable";
 import { asFault } from "@/shared/ui/webhookWords";
 import { groupOf, useEndpointsIn, type EndpointGroup, type WebhookEndpoint } from "../api/webhooks";
-import classes from "./OperationsPage.module.css";
+import { CountedPage } from "../components/CountedPage";
 
 /** The webhooks that a number of the operations page counts, whosever they are. */
 export default function WebhooksPage() {
@@ -21,37 +17,14 @@ export default function WebhooksPage() {
 
 function Endpoints({ group }: { group: EndpointGroup }) {
   const { t } = useTranslation();
-  const name = t(`ops.webhooks.${group}`);
   return (
-    <Stack gap="lg" data-testid="ops-webhooks-page">
-      <div>
-        <Anchor component={Link} to="/operations" className={classes.back}>
-          <IconArrowLeft size={17} aria-hidden />
-          {t("ops.title")}
-        </Anchor>
-        <Title order={1}>{name}</Title>
-      </div>
-      <Panel title={t("ops.longestFirst")}>
-        <Loaded query={useEndpointsIn(group)}>
-          {(endpoints) =>
-            endpoints.length === 0 ? (
-              <Text c="var(--text-soft)">{t("ops.webhooks.nobodyHere")}</Text>
-            ) : (
-              <>
-                <RowTable>
-                  <Table.Tbody>
-                    {endpoints.map((endpoint) => (
-                      <EndpointRow key={endpoint.webhook_id} endpoint={endpoint} />
-                    ))}
-                  </Table.Tbody>
-                </RowTable>
-                <MostShown count={endpoints.length} />
-              </>
-            )
-          }
-        </Loaded>
-      </Panel>
-    </Stack>
+    <CountedPage
+      title={t(`ops.webhooks.${group}`)}
+      testId="ops-webhooks-page"
+      query={useEndpointsIn(group)}
+      nobodyHere={t("ops.webhooks.nobodyHere")}
+      row={(endpoint) => <EndpointRow key={endpoint.webhook_id} endpoint={endpoint} />}
+    />
   );
 }
 
