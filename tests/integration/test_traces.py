@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +20,6 @@ from apps.support.video.domain.contracts import ClaimedJob, TranscodeOutput
 from apps.support.video.models import Video, VideoTranscodeJob
 from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.recovery.uploads import ArrivedUploadIsCompleted
-from apps.worker.video_worker.handle import MessageHandler
 from apps.worker.video_worker.lease import ProgressReporter
 from apps.worker.video_worker.video.ledger import ChunkLedger
 from libs.clock import SystemClock
@@ -32,13 +30,13 @@ from libs.queue.client import ReceivedMessage
 from tests.support.api import Api, nothing_changes, put, upload_fields
 from tests.support.clips import make_clip
 from tests.support.collector import Collector, Exported
+from tests.support.handling import handler_of
 from tests.support.queue import purge_queue
 from tests.support.stack import Stack
 from tests.support.uploading import VIDEOS, complete, status_of, store_file
 from tests.support.video_files import clip
 from tests.support.videos import Pipeline, messages_of
 from tests.support.waiting import wait_until
-from tests.support.workers import NoHelp
 
 in_database = pytest.mark.django_db(transaction=True)
 CLICKED = "b7ad6b7169203331"
@@ -178,17 +176,7 @@ class TestOfAWorker:
         click, message = new_place(), new_place()
         with tracing.span("request", parent=click):
             video = pipeline.uploaded()
-        handler = MessageHandler(
-            queue=wiring.job_queue(),
-            queue_name=settings.VIDEO_SQS_QUEUE_NAME,
-            processor=Failing(),
-            helper=NoHelp(),
-            worker_id="worker-a",
-            lease_seconds=30,
-            handover_seconds=3600.0,
-            work_folder=tmp_path,
-            stopping=threading.Event(),
-        )
+        handler = handler_of(Failing(), work_folder=tmp_path)
         handler.handle(
             ReceivedMessage(
                 message_id="1",

@@ -27,7 +27,6 @@ from apps.support.video.recovery.reconciler import run_once
 from apps.support.video.services.stopping import acknowledge_stop
 from apps.worker.video_worker.consumer import consume_once
 from apps.worker.video_worker.handle import MOST_HELD_RECEIVES, MessageHandler, Outcome
-from apps.worker.video_worker.help import Helper
 from apps.worker.video_worker.lease import ProgressReporter
 from apps.worker.video_worker.video.ledger import ChunkLedger
 from libs.clock import SystemClock
@@ -38,6 +37,7 @@ from libs.media.process import ProcessAborted
 from libs.queue.client import ReceivedMessage, SQSQueueClient
 from libs.s3_client.client import StorageDenied, StorageThrottled, StorageUnavailable
 from tests.support.attempts import processor_of
+from tests.support.handling import Workshop, add_chunk, helper_of
 from tests.support.media import clip
 from tests.support.videos import Pipeline, all_rows, messages_of, output_of
 from tests.support.waiting import wait_until
@@ -502,44 +502,19 @@ class TestLostLease:
         """To the operator: the next job need not wait for the lease of a helper that has noticed."""
         video = pipeline.uploaded()
         claim = pipeline.claim(video)
-        TranscodeChunk.objects.create(
-            tenant=pipeline.tenant,
-            job_id=claim.job_id,
-            position=0,
-            kind="video",
-            number=0,
-            start_seconds=0.0,
-            state_changed_at=timezone.now(),
-        )
+        add_chunk(claim)
 
         def force_out() -> None:
             pipeline.retried(video, force=True)
             acknowledge_stop(claim=claim, clock=pipeline.clock)
             assert pipeline.job_of(video).waits_for_id == claim.job_id
+            raise ProcessAborted("told to stop")
 
-        helper = Helper(
-            workshop=StoppedWorkshop(force_out),  # type: ignore[arg-type]
-            worker_id="helper",
-            lease_seconds=LEASE_SECONDS,
-            work_folder=tmp_path,
-            stopping=threading.Event(),
-            job_waits=lambda: False,
-        )
+        helper = helper_of(Workshop(force_out), work_folder=tmp_path)
         assert helper.help_out() == 0
         job = pipeline.job_of(video)
         assert (job.waits_for_id, messages_of(job)[-1].due_at) == (None, job.next_attempt_at)
         assert not TranscodeChunk.objects.for_tenant(pipeline.tenant).exists()
-
-
-class StoppedWorkshop:
-    """A workshop in which a job is ended by somebody before anything is done."""
-
-    def __init__(self, end: Callable[[], None]) -> None:
-        self._end = end
-
-    def open(self, job: ClaimedJob, *, on_probed: Callable[[], None]) -> object:
-        self._end()
-        raise ProcessAborted("told to stop")
 
 
 def test_a_database_connection_that_is_cut_costs_no_encode(

@@ -2,23 +2,22 @@
 
 import errno
 import threading
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from apps.support.video.models import TranscodeChunk, Video
 from apps.worker.video_worker import consumer, main
-from apps.worker.video_worker.handle import MessageHandler, Outcome
-from apps.worker.video_worker.help import LEFT_ALONE_SECONDS, Helper
+from apps.worker.video_worker.handle import Outcome
+from apps.worker.video_worker.help import LEFT_ALONE_SECONDS
 from libs.clock import SystemClock
 from libs.media.facts import MediaRejected
 from libs.queue.client import ReceivedMessage
+from tests.support.handling import Workshop, add_chunk, handler_of, helper_of
 from tests.support.videos import Pipeline
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sqs_engine")]
 
 DISK_FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -28,51 +27,11 @@ def pipeline() -> Pipeline:
     return Pipeline(clock=SystemClock())
 
 
-class BrokenWorkshop:
-    """A workshop in which nothing can be opened."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
-        self.openings = 0
-
-    def open(self, _job: object, *, on_probed: Callable[[], None]) -> Any:
-        self.openings += 1
-        raise self.error
-
-
 class BrokenProcessor:
+    """Runs on a host whose disk is full."""
+
     def run(self, *_: object, **__: object) -> Any:
         raise DISK_FULL
-
-
-class NoQueue:
-    """A queue that has nothing, and takes what is done to its messages."""
-
-    def receive(self, **_: object) -> Sequence[ReceivedMessage]:
-        return []
-
-    def delete(self, **_: object) -> None: ...
-
-    def change_visibility(self, **_: object) -> None: ...
-
-
-class NoHelper:
-    def help_out(self) -> int:
-        return 0
-
-
-def handler_of(work_folder: Path) -> MessageHandler:
-    return MessageHandler(
-        queue=NoQueue(),
-        queue_name="jobs",
-        processor=BrokenProcessor(),
-        helper=NoHelper(),
-        worker_id="sick",
-        lease_seconds=60,
-        handover_seconds=3600,
-        work_folder=work_folder,
-        stopping=threading.Event(),
-    )
 
 
 @pytest.mark.parametrize("error", [DISK_FULL, MediaRejected(cause_code="INPUT_NOT_VIDEO", detail="says this build")])
@@ -81,24 +40,13 @@ def test_a_helper_that_fails_costs_the_job_nothing_and_leaves_it_alone(
 ) -> None:
     """To whoever uploads: three visits of one sick helper must not end as `three workers died of your file`."""
     claim = pipeline.claim(pipeline.uploaded())
-    TranscodeChunk.objects.create(
-        tenant=pipeline.tenant,
-        job_id=claim.job_id,
-        position=0,
-        kind="video",
-        number=0,
-        start_seconds=0.0,
-        state_changed_at=timezone.now(),
-    )
-    workshop = BrokenWorkshop(error)
-    helper = Helper(
-        workshop=workshop,  # type: ignore[arg-type]
-        worker_id="sick",
-        lease_seconds=60,
-        work_folder=tmp_path,
-        stopping=threading.Event(),
-        job_waits=lambda: False,
-    )
+    add_chunk(claim)
+
+    def fail() -> None:
+        raise error
+
+    workshop = Workshop(fail)
+    helper = helper_of(workshop, work_folder=tmp_path)
     assert [helper.help_out() for _ in range(3)] == [0, 0, 0]
     chunk = TranscodeChunk.objects.across_tenants().get()
     assert (chunk.state, chunk.loss_count, workshop.openings) == ("WAITING", 0, 1)
@@ -109,6 +57,24 @@ def test_a_helper_that_fails_costs_the_job_nothing_and_leaves_it_alone(
     assert (helper.help_out(), workshop.openings) == (0, 2)
 
 
+def test_a_plan_that_changed_while_a_helper_looked_is_no_reason_to_leave_the_job_alone(
+    pipeline: Pipeline, tmp_path: Path
+) -> None:
+    """A copy was found damaged in that moment: now all of it is to be encoded, and help is wanted more than before."""
+    claim = pipeline.claim(pipeline.uploaded())
+    add_chunk(claim)
+
+    def look() -> tuple[()]:
+        TranscodeChunk.objects.across_tenants().delete()
+        add_chunk(claim)
+        return ()
+
+    workshop = Workshop(look)
+    helper = helper_of(workshop, work_folder=tmp_path)
+    assert [helper.help_out() for _ in range(2)] == [0, 0]
+    assert workshop.openings == 2
+
+
 def received(pipeline: Pipeline, video: Video) -> ReceivedMessage:
     body = pipeline.message(video).to_json()
     return ReceivedMessage(message_id="1", body=body, receipt_handle="1", receive_count=1)
@@ -116,7 +82,8 @@ def received(pipeline: Pipeline, video: Video) -> ReceivedMessage:
 
 def test_a_work_folder_that_was_cleaned_away_is_made_again(pipeline: Pipeline, tmp_path: Path) -> None:
     gone = tmp_path / "cleaned" / "away"
-    assert handler_of(gone).handle(received(pipeline, pipeline.uploaded())) is Outcome.HOST_UNFIT
+    handler = handler_of(BrokenProcessor(), work_folder=gone)
+    assert handler.handle(received(pipeline, pipeline.uploaded())) is Outcome.HOST_UNFIT
     assert gone.exists(), "the processor had a folder to work in"
 
 
@@ -124,7 +91,7 @@ def test_a_work_folder_that_cannot_be_made_is_the_hosts_fault(pipeline: Pipeline
     occupied = tmp_path / "file"
     occupied.write_bytes(b"")
     video = pipeline.uploaded()
-    assert handler_of(occupied).handle(received(pipeline, video)) is Outcome.HOST_UNFIT
+    assert handler_of(BrokenProcessor(), work_folder=occupied).handle(received(pipeline, video)) is Outcome.HOST_UNFIT
     job = pipeline.job_of(video)
     assert (job.state, job.cause_code) == ("RETRY_WAIT", "WORKER_FAULTY")
 
@@ -143,7 +110,8 @@ def test_a_host_that_can_do_nothing_rests_longer_each_time(tmp_path: Path, monke
 
     outcomes = iter([Outcome.HOST_UNFIT] * 5 + [Outcome.SUCCEEDED] + [Outcome.HOST_UNFIT] * 2)
     monkeypatch.setattr(consumer, "consume_once", lambda **_: [next(outcomes)])
-    consumer.run_consumer(queue=NoQueue(), handler=handler_of(tmp_path), stopping=Stopping())
+    handler = handler_of(BrokenProcessor(), work_folder=tmp_path)
+    consumer.run_consumer(queue=handler.queue, handler=handler, stopping=Stopping())
     assert rests == [60, 120, 240, 480, 600, 60, 120]
 
 

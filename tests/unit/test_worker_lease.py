@@ -12,6 +12,7 @@ from apps.support.video.domain.contracts import JobProgress
 from apps.support.video.domain.errors import LeaseLost
 from apps.worker.video_worker import lease
 from apps.worker.video_worker.lease import LeaseKeeper
+from libs.observability import tracing
 from libs.queue.client import QueueUnavailable
 from tests.support.waiting import wait_until
 
@@ -92,6 +93,23 @@ def test_movement_renews_lease_and_visibility_together(
         wait_until(lambda: message.extensions, timeout_seconds=5)
     assert table.renewals == [JobProgress(stage="encoding", percent=10.0, remaining_seconds=30.0)]
     assert message.extensions == 1
+
+
+def test_what_the_keeper_says_is_of_the_attempts_trace(stopping: threading.Event) -> None:
+    """To the operator: a renewal that fails is logged beside the job that is about to be lost."""
+    place, seen = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", []
+    with tracing.span("process job", parent=place):
+        keeper = LeaseKeeper(
+            renew=lambda _: seen.append(tracing.current_traceparent()),
+            extend_visibility=lambda: None,
+            lease_seconds=60.0,
+            stopping=stopping,
+            tick_seconds=TICK_SECONDS,
+        )
+    with keeper:
+        keeper.report(stage="encoding", percent=10.0)
+        wait_until(lambda: seen, timeout_seconds=5)
+    assert seen == [place]
 
 
 def test_work_that_does_not_move_does_not_keep_its_lease(make_keeper: Callable[..., LeaseKeeper], table: Table) -> None:
