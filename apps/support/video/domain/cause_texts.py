@@ -365,8 +365,8 @@ OPERATOR_TEXTS: Mapping[Cause, Mapping[str, str]] = {
         "en": "The tenant's running limit is reached; a freed slot wakes the next job up, no message is needed.",
     },
     Cause.QUEUE_NO_CONSUMER: {
-        "ko": "2분 동안 작업자의 신호가 없습니다. run_video_worker를 시작하세요.",
-        "en": "No worker has been seen for 2 minutes; start run_video_worker.",
+        "ko": "2분 동안 작업자 신호가 없습니다. run_video_worker를 시작하거나 worker_rests를 남긴 호스트를 고치세요.",
+        "en": "No worker for 2 minutes; start run_video_worker, or mend the host of one that logged worker_rests.",
     },
     Cause.QUEUE_MESSAGE_LOST: {
         "ko": "메시지를 보냈지만 큐가 비어 있습니다. V02가 다시 보냅니다.",
