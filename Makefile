@@ -63,7 +63,7 @@ format: install-dev ## Format the Python code
 	$(PY) -m ruff format .
 
 lock: install-dev ## Pin requirements/*.in again, with hashes
-	for size in base standalone dev; do \
+	for size in uv base node standalone dev; do \
 		$(PY) -m piptools compile --quiet --generate-hashes --no-header --no-emit-index-url --no-emit-find-links \
 			--no-emit-trusted-host --no-emit-options --strip-extras --allow-unsafe \
 			--output-file requirements/$$size.txt requirements/$$size.in || exit; \
