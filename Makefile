@@ -13,12 +13,14 @@ NPM := .venv/bin/npm
 NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 SQS := apps/standalone/engines/sqs
 WEB := academyfront
-WEB_SOURCES := $(shell find $(WEB) -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -name '*.tsbuildinfo' 2>/dev/null)
+WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -not -name '*.tsbuildinfo' -print 2>/dev/null)
 CHECKED := apps libs tests clients/python/src clients/python/tests manage.py requirements/install.py requirements/audit.py clients/python/reference.py clients/python/answers.py
 
 .DEFAULT_GOAL := help
-# Each step stands on the one before.
+# Each step stands on the one before, except those that `install` starts together.
+ifndef TOGETHER
 .NOTPARALLEL:
+endif
 .PHONY: help run test chaos chaos-points chaos-mutants acceptance audit lint format lock install install-dev web browser
 
 help: ## List the commands
@@ -69,13 +71,22 @@ lock: install-dev ## Pin requirements/*.in again, with hashes
 			--output-file requirements/$$size.txt requirements/$$size.in || exit; \
 	done
 
-install: ## Install what `make run` needs
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 78; }
-	@$(PYTHON) requirements/install.py standalone
-	@$(MAKE) --no-print-directory --silent $(SQS)/node_modules/.package-lock.json
+STEP := $(PYTHON) requirements/install.py step
+NODE_MODULES := $(SQS)/node_modules/.package-lock.json $(WEB)/node_modules/.package-lock.json
 
-install-dev: install ## Install what the checks and tests need
-	@$(PYTHON) requirements/install.py dev
+install: ## Install what `make run` needs
+install-dev: ## Install what the checks and tests need
+install: SIZE := standalone
+install-dev: SIZE := dev
+# npm needs Node and nothing else of Python's packages, so it does not wait for them.
+install install-dev:
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 or newer is needed: apt-get install python3 python3-venv" >&2; exit 78; }
+	@$(PYTHON) requirements/install.py node
+	@$(MAKE) --no-print-directory --silent -j TOGETHER=1 packages SIZE=$(SIZE) $(NODE_MODULES)
+
+.PHONY: packages
+packages:
+	@$(PYTHON) requirements/install.py $(SIZE)
 
 browser:
 	@$(PYTHON) requirements/install.py browser
@@ -83,17 +94,18 @@ browser:
 web: install ## Build the web app, if its sources have changed
 	@$(MAKE) --no-print-directory --silent $(WEB)/dist/index.html
 
+# A build that failed halfway is not up to date, although its file is new.
+.DELETE_ON_ERROR:
+
 $(SQS)/node_modules/.package-lock.json: $(SQS)/package-lock.json
-	@echo "Installing the queue's packages"
-	@$(NPM_CI) --prefix $(SQS)
+	@$(STEP) "Installed the queue's packages" $(NPM_CI) --prefix $(SQS)
 	@touch $@
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
-	@echo "Installing the web app's packages"
-	@$(NPM_CI) --prefix $(WEB)
+	@$(STEP) "Installed the web app's packages" $(NPM_CI) --prefix $(WEB)
 	@touch $@
 
+# `npm run build` without its check of the types, which `make lint` does: that takes longer than all the rest.
 $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
-	@echo "Building the web app"
-	@$(NPM) --prefix $(WEB) run --silent build
+	@$(STEP) "Built the web app" sh -c 'cd $(WEB) && node_modules/.bin/vite build && node scripts/firstLoad.js'
 	@touch $@

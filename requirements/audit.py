@@ -21,7 +21,12 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 OSV_URL = "https://api.osv.dev/v1/querybatch"
 TIMEOUT_SECONDS = 10.0
-PINNED = ("requirements/dev.txt", "academyfront/package-lock.json", "apps/standalone/engines/sqs/package-lock.json")
+PINNED = (
+    "requirements/uv.txt",
+    "requirements/dev.txt",
+    "academyfront/package-lock.json",
+    "apps/standalone/engines/sqs/package-lock.json",
+)
 
 ACCEPTED: Mapping[str, str] = {}
 """Vulnerabilities that do not concern us, by their id, and why not."""
