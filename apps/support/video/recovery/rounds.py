@@ -5,12 +5,32 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import F
 
 from ..models import InvariantRound
 
 _WINDOW_END = """
     SELECT max(id), count(*) FROM (SELECT id FROM video WHERE id > %s ORDER BY id LIMIT %s) AS videos
+"""
+# One statement each: the reconciler writes a row for every invariant in every round.
+_RECORD = """
+    INSERT INTO video_invariant_round AS known
+        (code, cursor, ran_at, found, repaired, found_total, repaired_total, repaired_at)
+    VALUES (%(code)s, '', %(now)s, %(found)s, %(repaired)s, %(found)s, %(repaired)s,
+            CASE WHEN %(repaired)s > 0 THEN %(now)s::timestamptz END)
+    ON CONFLICT (code) DO UPDATE SET
+        ran_at = excluded.ran_at, found = excluded.found, repaired = excluded.repaired,
+        found_total = known.found_total + excluded.found, repaired_total = known.repaired_total + excluded.repaired,
+        repaired_at = coalesce(excluded.repaired_at, known.repaired_at)
+"""
+_MOVE = """
+    INSERT INTO video_invariant_round AS known
+        (code, cursor, pass_started_at, pass_finished_at, found, repaired, found_total, repaired_total)
+    VALUES (%(code)s, %(to)s, %(now)s, CASE WHEN %(to)s = '' THEN %(now)s::timestamptz END, 0, 0, 0, 0)
+    ON CONFLICT (code) DO UPDATE SET
+        cursor = excluded.cursor,
+        pass_started_at = CASE WHEN known.cursor = '' OR known.pass_started_at IS NULL
+            THEN excluded.pass_started_at ELSE known.pass_started_at END,
+        pass_finished_at = coalesce(excluded.pass_finished_at, known.pass_finished_at)
 """
 
 
@@ -40,13 +60,9 @@ def next_window(name: str, *, size: int) -> VideoWindow:
 
 def record_round(*, code: str, found: int, repaired: int, now: datetime) -> None:
     """Count what a round has found and repaired."""
-    InvariantRound.objects.get_or_create(code=code)
-    counts = {"ran_at": now, "found": found, "repaired": repaired}
-    if found:
-        counts |= {"found_total": F("found_total") + found, "repaired_total": F("repaired_total") + repaired}
-    if repaired:
-        counts["repaired_at"] = now
-    InvariantRound.objects.filter(code=code).update(**counts)
+    counts = {"code": code, "found": found, "repaired": repaired, "now": now}
+    with connection.cursor() as cursor:
+        cursor.execute(_RECORD, counts)
 
 
 def cursor_of(name: str) -> str:
@@ -56,10 +72,5 @@ def cursor_of(name: str) -> str:
 
 def move_cursor(name: str, *, to: str, now: datetime) -> None:
     """Remember where a pass goes on, or with an empty `to` that it has come to its end."""
-    row, _created = InvariantRound.objects.get_or_create(code=name)
-    if row.cursor == "" or row.pass_started_at is None:
-        row.pass_started_at = now
-    if to == "":
-        row.pass_finished_at = now
-    row.cursor = to
-    row.save(update_fields=["cursor", "pass_started_at", "pass_finished_at"])
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVE, {"code": name, "to": to, "now": now})
