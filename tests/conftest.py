@@ -1,5 +1,5 @@
 """
-The test session's engines and its environment.
+The test run's engines and its environment.
 
 Ports are chosen and the environment is set when this file is loaded, before Django reads its settings; the engines
 themselves start when the first test needs them. That is why the settings module is named here and not in
@@ -15,13 +15,25 @@ from collections.abc import Callable, Iterator
 import django
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from tests.support.collector import Collector
-from tests.support.engines import Engines
+from tests.support.engines import (
+    SHARE_VARIABLE,
+    TEMPLATE_DATABASE,
+    VARIABLE,
+    Engines,
+    EngineService,
+    JoinedEngines,
+)
 from tests.support.ports import free_port_plan, metrics_port_of
 from tests.support.stack import Stack
 
-_engines = Engines()
+_own: Engines | None = None
+if VARIABLE not in os.environ:
+    _own = Engines(has_template=True)
+    os.environ[VARIABLE] = EngineService(_own).description()
+_engines = JoinedEngines(
+    os.environ[VARIABLE], share=os.environ.get("PYTEST_XDIST_WORKER") or os.environ.get(SHARE_VARIABLE) or "main"
+)
 os.environ.update(_engines.environment())
 os.environ["DJANGO_SETTINGS_MODULE"] = "apps.api.config.settings.test"
 
@@ -33,34 +45,62 @@ def pytest_configure() -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
-@pytest.fixture(scope="session")
-def engines() -> Iterator[Engines]:
-    """All engines of this session; each starts when it is first touched."""
-    yield _engines
-    _engines.stop()
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Keep a worker's pytest-django from loading the settings before this file has chosen the worker's share."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the engines after the last test of all processes. A secret in one of their logs fails the run."""
+    leaks = _own.stop() if _own is not None else []
+    if leaks:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        raise pytest.UsageError(f"secrets in the engines' logs: {leaks[:20]}")
 
 
 @pytest.fixture(scope="session")
-def postgres_engine(engines: Engines) -> EngineRunner:
+def engines() -> JoinedEngines:
+    """This process's share of the run's engines; each starts when it is first asked for."""
+    return _engines
+
+
+@pytest.fixture(scope="session")
+def postgres_engine(engines: JoinedEngines) -> None:
     """A running PostgreSQL, the one that Django's settings point to."""
-    return engines.postgres
+    engines.start("postgres")
 
 
 @pytest.fixture(scope="session")
-def s3_engine(engines: Engines) -> EngineRunner:
+def s3_engine(engines: JoinedEngines) -> None:
     """A running object storage with an empty bucket, the one that Django's settings point to."""
-    return engines.s3
+    engines.start("s3")
+    engines.make_bucket()
 
 
 @pytest.fixture(scope="session")
-def sqs_engine(engines: Engines) -> EngineRunner:
+def sqs_engine(engines: JoinedEngines) -> None:
     """A running queue server with both queues, the one that Django's settings point to."""
-    return engines.sqs
+    engines.start("sqs")
+    engines.make_queues()
+
+
+@pytest.fixture
+def own_engines() -> Iterator[Engines]:
+    """Engines that nobody else uses, for tests that stop them."""
+    engines = Engines()
+    yield engines
+    leaks = engines.stop()
+    assert not leaks, f"secrets in the logs: {leaks[:20]}"
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(postgres_engine: EngineRunner) -> None:
-    """Start PostgreSQL before pytest-django makes its database there."""
+def django_db_modify_db_settings(postgres_engine: None) -> None:
+    """Start PostgreSQL before pytest-django makes its database there, as a copy of the run's migrated one."""
+    from django.db import connections
+
+    connections["default"].settings_dict["TEST"]["TEMPLATE"] = TEMPLATE_DATABASE
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +113,7 @@ def collector() -> Iterator[Collector]:
 @pytest.fixture(scope="session")
 def stack(collector: Collector) -> Iterator[Stack]:
     """
-    A whole installation with one worker, shared by the tests of this session.
+    A whole installation with one worker, shared by the tests of this process.
 
     Tests may kill its processes, which come back; what they pause they resume.
     """

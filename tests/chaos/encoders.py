@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Set
 from contextlib import suppress
 from pathlib import Path
@@ -72,7 +71,6 @@ def kill_a_worker(folder: Path) -> Verdict:
 
 
 def _left_after_a_while(folder: Path) -> list[int]:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while (left := orphaned_encoders(folder, frozenset())) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return left
+    with suppress(AssertionError):
+        wait_until(lambda: not orphaned_encoders(folder, frozenset()), timeout_seconds=_PATIENCE_SECONDS)
+    return orphaned_encoders(folder, frozenset())

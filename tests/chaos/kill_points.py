@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,6 +29,10 @@ LAB_SETTINGS = {
 Place = tuple[tuple[str, int, str], When]
 
 
+def _every(_place: Place) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Death:
     """A run in which a process died, and what the oracle said of its end."""
@@ -50,29 +54,37 @@ def points_of(scenario: Scenario, *, storage: S3Storage) -> tuple[list[Point], V
 
 
 def every_death(
-    scenario: Scenario, *, storage: S3Storage, points: Sequence[Point], died: set[Place] | None = None
+    scenario: Scenario, *, storage: S3Storage, points: Sequence[Point], claim: Callable[[Place], bool] = _every
 ) -> Iterator[Death]:
     """
     Run a scenario once for each of its points, and let a process die there.
 
     To die after one point and before the next one of the same step is one and the same death, as nothing that
-    outlives the process lies between them. It is died once.
+    outlives the process lies between them. It is died once. To die on either side of a call that only reads is also
+    one death: the world is the same before and after it.
 
     Args:
-        died: Places where an earlier scenario's process has died; they are left out, and new ones are added.
+        claim: Whether a process shall die at this place; asked once for each, when its turn has come.
     """
     for number, point in enumerate(points):
-        is_last_of_step = number + 1 == len(points) or points[number + 1].step != point.step
-        for when in When if is_last_of_step else [When.BEFORE]:
-            if died is not None:
-                if (point.place, when) in died:
-                    continue
-                died.add((point.place, when))
+        for when in _sides(points, number):
+            if not claim((point.place, when)):
+                continue
             switch = KillSwitch(die_at=number, when=when)
             verdict = _run(scenario, switch, storage=storage)
             if len(switch.points) <= number:
                 raise AssertionError(f"{scenario.name} passes {point} once and then not again")
             yield Death(scenario=scenario.name, point=str(point), when=when, verdict=verdict)
+
+
+def _sides(points: Sequence[Point], number: int) -> Iterator[When]:
+    point = points[number]
+    follows_read = number > 0 and points[number - 1].step == point.step and points[number - 1].only_reads
+    is_last_of_step = number + 1 == len(points) or points[number + 1].step != point.step
+    if not follows_read:
+        yield When.BEFORE
+    if is_last_of_step and not point.only_reads:
+        yield When.AFTER
 
 
 def _run(scenario: Scenario, switch: KillSwitch, *, storage: S3Storage) -> Verdict:

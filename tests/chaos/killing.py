@@ -24,6 +24,10 @@ from django.db.backends.postgresql.base import DatabaseWrapper
 _WRITE = re.compile(r'\b(INSERT INTO|(?<!FOR )UPDATE|DELETE FROM)\s+"?(\w+)', re.IGNORECASE)
 
 
+# Calls of ports that change nothing. `queue.receive` hides what it receives.
+_READS = ("storage.list_", "storage.head", "storage.presign_", "storage.read_", "prober.", "dead_letters.depth")
+
+
 class Killed(BaseException):
     """The process is gone. Not an Exception: nothing in the product may catch it."""
 
@@ -45,6 +49,11 @@ class Point:
     @property
     def name(self) -> str:
         return self.place[2]
+
+    @property
+    def only_reads(self) -> bool:
+        """Whether the call leaves nothing behind that outlives its process."""
+        return self.name.startswith(_READS)
 
     def __str__(self) -> str:
         step, number, name = self.place

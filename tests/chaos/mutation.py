@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import psycopg
 from psycopg import sql
 
 from tests.chaos.mutants import Edit
+from tests.support.engines import SHARE_VARIABLE, TEMPLATE_DATABASE
 
 REPOSITORY = Path(__file__).parents[2]
 COPIED = ("apps", "libs", "tests", "manage.py", "pyproject.toml")
@@ -43,29 +45,22 @@ def scratch_databases(admin_url: str) -> Iterator[ScratchDatabases]:
 
 
 class ScratchDatabases:
-    """Databases copied from one that was migrated once."""
+    """Databases copied from the run's migrated one."""
 
     def __init__(self, admin_url: str) -> None:
         self._admin_url = admin_url
         self._names: list[str] = []
-        self._template = f"chaos_template_{os.getpid()}"
-        self._execute("CREATE DATABASE {}", self._template)
-        self._names.append(self._template)
-        _run_manage(REPOSITORY, "migrate", "--noinput", environment={"DATABASE_URL": self._url(self._template)})
 
     def make(self) -> str:
         """Return the URL of an empty database with all tables."""
         name = f"chaos_{os.getpid()}_{len(self._names)}"
-        self._execute("CREATE DATABASE {} TEMPLATE {}", name, self._template)
+        self._execute("CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE_DATABASE)
         self._names.append(name)
-        return self._url(name)
+        return f"{self._admin_url.rpartition('/')[0]}/{name}"
 
     def drop(self) -> None:
         for name in self._names:
             self._execute("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
-
-    def _url(self, name: str) -> str:
-        return f"{self._admin_url.rpartition('/')[0]}/{name}"
 
     def _execute(self, statement: str, *names: str) -> None:
         with psycopg.connect(self._admin_url, autocommit=True) as connection:
@@ -115,10 +110,11 @@ class TestsRun:
 
 
 def run_tests(copy: Path, file: str, name: str) -> TestsRun:
-    """Run the tests of this name, with engines of their own."""
+    """Run the tests of this name, on a share of the run's engines that is theirs alone."""
     chosen = ("-q", "-p", "no:cacheprovider", file, "-k", name)
-    # A settings module that is named already is loaded before the copy's conftest.py has chosen its ports.
-    done = _run(copy, "-m", "pytest", *chosen, environment={"DJANGO_SETTINGS_MODULE": ""})
+    share = {"PYTEST_XDIST_WORKER": "", SHARE_VARIABLE: f"copy-{uuid.uuid4().hex[:8]}"}
+    # A settings module that is named already is loaded before the copy's conftest.py has chosen its share.
+    done = _run(copy, "-m", "pytest", *chosen, environment={"DJANGO_SETTINGS_MODULE": "", **share})
     *_, summary = done.stdout.splitlines() or [""]
     failed = re.search(r"(\d+) failed", summary)
     has_broken = done.returncode != 1 or " error" in summary
@@ -127,12 +123,6 @@ def run_tests(copy: Path, file: str, name: str) -> TestsRun:
         has_broken=has_broken,
         summary=(done.stdout[-3000:] + done.stderr[-1000:]) if has_broken else summary,
     )
-
-
-def _run_manage(copy: Path, *arguments: str, environment: dict[str, str]) -> None:
-    done = _run(copy, "manage.py", *arguments, environment=environment)
-    if done.returncode != 0:
-        raise AssertionError(done.stderr[-4000:])
 
 
 def _run(copy: Path, *arguments: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -289,7 +288,6 @@ class Rig:
         self.keep_running()
         with suppress(httpx.HTTPError):
             return httpx.get(f"{self.base_url}/healthz", timeout=3, trust_env=False).is_success
-        time.sleep(0.1)
         return False
 
     def _work_folder(self) -> Path:

@@ -20,6 +20,7 @@ from tests.chaos.journal import Journal
 from tests.chaos.oracle import Verdict, judge
 from tests.chaos.rig import Rig
 from tests.chaos.schedule import Event, Fault, Schedule
+from tests.support.waiting import pause
 
 TICK_SECONDS = 0.05
 # What attempts leave behind when they lose is collected on a slower clock than a run has time for.
@@ -94,7 +95,7 @@ class Chaos:
         for end in due:
             end()
         self.rig.keep_running()
-        time.sleep(TICK_SECONDS)
+        pause(TICK_SECONDS)
 
     def _end_all(self) -> None:
         for _, end in self._ends:

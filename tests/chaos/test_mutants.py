@@ -10,15 +10,15 @@ import pytest
 
 from tests.chaos.mutants import MUTANTS, Mutant, table
 from tests.chaos.mutation import ScratchDatabases, live, mutated_copy, scratch_databases
-from tests.support.engines import Engines
+from tests.support.engines import JoinedEngines
 
 # All of them take some minutes: `make chaos-mutants`.
 TRIED = [mutant for mutant in MUTANTS if mutant.is_quick or os.environ.get("CHAOS_ALL_MUTANTS")]
 
 
 @pytest.fixture(scope="module")
-def databases(engines: Engines) -> Iterator[ScratchDatabases]:
-    engines.postgres.start()
+def databases(engines: JoinedEngines, s3_engine: None) -> Iterator[ScratchDatabases]:
+    engines.start("postgres")
     with scratch_databases(engines.database_url) as made:
         yield made
 

@@ -18,7 +18,6 @@ from django.test import Client
 
 from apps.core.api_keys import issue_api_key
 from apps.core.models import ALL_SCOPES, ApiKey, Membership, RateAccount, Role, Tenant, User
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video.selectors.videos import videos_of
 from apps.support.webhooks.models import WebhookEndpoint
 from libs.clock import SystemClock
@@ -112,7 +111,7 @@ def person(tenant: Tenant, role: str, *, checks_csrf: bool = False) -> Caller:
 
 
 @pytest.fixture(autouse=True)
-def _engines(s3_engine: EngineRunner, sqs_engine: EngineRunner) -> None:
+def _engines(s3_engine: None, sqs_engine: None) -> None:
     """Calls that get through ask storage and queue."""
 
 

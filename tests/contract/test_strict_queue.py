@@ -136,8 +136,7 @@ class TestBothAlike:
         line.delete(second)
 
 
-def test_the_server_refuses_or_ignores_an_old_handle_which_the_double_can_do_too(sqs_engine: EngineRunner) -> None:
-    sqs_engine.start()
+def test_the_server_refuses_or_ignores_an_old_handle_which_the_double_can_do_too(sqs_engine: None) -> None:
     purge_queue()
     server = Line(wiring.job_queue(), None)
     server.send("a")

@@ -7,7 +7,6 @@ import pytest
 from pytest_django import Settings
 
 from apps.core.models import Tenant
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.causes import Cause, Verdict
 from tests.support import hostile
@@ -20,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def api(s3_engine: EngineRunner) -> Iterator[Api]:
+def api(s3_engine: None) -> Iterator[Api]:
     tenant = Tenant.objects.create(code="demo", name="데모 학원")
     yield Api(tenant)
     wiring.storage().delete_prefix(f"tenants/{tenant.pk}/")

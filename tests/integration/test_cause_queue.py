@@ -9,7 +9,6 @@ from django.conf import settings as configured
 from django.core.management import call_command
 from pytest_django import Settings
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
@@ -35,7 +34,7 @@ ACTIVE, ENDED = ["cancel", "download"], ["retry", "download"]
 
 
 @pytest.fixture
-def pipeline(sqs_engine: EngineRunner) -> Pipeline:
+def pipeline(sqs_engine: None) -> Pipeline:
     """Rows made by the services, their messages in a real queue."""
     empty(JOB_QUEUE, DLQ)
     pipeline = Pipeline(clock=SystemClock())

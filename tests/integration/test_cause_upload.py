@@ -8,7 +8,6 @@ import pytest
 from pytest_django import Settings
 
 from apps.core.models import Tenant
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.causes import Cause
 from apps.support.video.domain.checksums import Checksum, ChecksumAlgorithm
@@ -28,7 +27,7 @@ SENDING = ["complete", "refresh_url"]
 
 
 @pytest.fixture
-def api(s3_engine: EngineRunner) -> Iterator[Api]:
+def api(s3_engine: None) -> Iterator[Api]:
     tenant = Tenant.objects.create(code="demo", name="데모 학원")
     yield Api(tenant)
     storage, prefix = wiring.storage(), f"tenants/{tenant.pk}/"

@@ -25,7 +25,8 @@ from libs.s3_client.client import S3Storage
 from tests.support.api import Api
 from tests.support.attempts import LIMITS, processor_of
 from tests.support.causes import assert_told, makes
-from tests.support.media import clip_folder, moving_picture, run_ffmpeg
+from tests.support.clip_store import encoded
+from tests.support.media import moving_picture
 from tests.support.video_files import clip
 from tests.support.videos import Pipeline
 from tests.support.workers import attempt, upload_body
@@ -108,9 +109,8 @@ def storage_at(endpoint_url: str) -> S3Storage:
 @cache
 def footage() -> bytes:
     """Return a film that must be encoded, which takes long enough to be looked at."""
-    path = clip_folder() / "footage.mp4"
-    run_ffmpeg(*moving_picture(seconds=4, size="640x360", rate=25), "-c:v", "mpeg4", "-q:v", "9", str(path))
-    return path.read_bytes()
+    picture = moving_picture(seconds=4, size="640x360", rate=25)
+    return encoded("footage.mp4", *picture, "-c:v", "mpeg4", "-q:v", "9").read_bytes()
 
 
 def encoder(scene: Scene, **changes: Any) -> JobProcessor:

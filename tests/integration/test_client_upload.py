@@ -20,7 +20,6 @@ from pytest_django import Settings
 
 from apps.core.api_keys import issue_api_key
 from apps.core.models import SCOPE_VIDEOS_READ, Tenant, TenantLimits
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import Video, VideoUpload
 from tests.support.parts import MIB, PART_BYTES, crc, crc32, large_clip
@@ -48,7 +47,7 @@ def key(tenant: Tenant) -> str:
 
 
 @pytest.fixture
-def server(settings: Settings, s3_engine: EngineRunner) -> Iterator[ApiServer]:
+def server(settings: Settings, s3_engine: None) -> Iterator[ApiServer]:
     settings.ALLOWED_HOSTS = ["127.0.0.1"]
     with ApiServer() as running:
         yield running
@@ -56,7 +55,7 @@ def server(settings: Settings, s3_engine: EngineRunner) -> Iterator[ApiServer]:
 
 @pytest.fixture(autouse=True)
 def _environment(
-    server: ApiServer, key: str, sqs_engine: EngineRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: ApiServer, key: str, sqs_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ACADEMY_VIDEO_URL", server.url)
     monkeypatch.setenv("ACADEMY_VIDEO_KEY", key)
@@ -64,7 +63,7 @@ def _environment(
 
 
 @pytest.fixture
-def wire(s3_engine: EngineRunner, settings: Settings) -> Iterator[Wire]:
+def wire(s3_engine: None, settings: Settings) -> Iterator[Wire]:
     """Let everything that is sent to storage pass a line that tests can damage."""
 
     def forget() -> None:

@@ -22,6 +22,7 @@ from apps.core.api_keys import issue_api_key
 from apps.core.idempotency import RETENTION, idempotent, prune_idempotency_records
 from apps.core.models import IdempotencyRecord, Tenant
 from apps.core.permissions import CanWriteVideos
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls(__name__)]
 
@@ -295,13 +296,11 @@ def test_pruning_takes_the_old_and_leaves_the_young(caller: Caller) -> None:
 
 
 def _wait_for_lock_waiters(count: int) -> None:
-    deadline = timezone.now() + timedelta(seconds=DEADLINE_SECONDS)
-    pause = threading.Event()
-    while timezone.now() < deadline:
+    def all_wait() -> bool:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
-            (waiting,) = cursor.fetchone()
-        if waiting == count:
-            return
-        pause.wait(0.01)
-    pytest.fail(f"{count} callers never came to wait")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()"
+            )
+            return bool(cursor.fetchone()[0] == count)
+
+    wait_until(all_wait, timeout_seconds=DEADLINE_SECONDS, message=f"{count} callers wait")

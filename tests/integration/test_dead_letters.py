@@ -10,7 +10,6 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.standalone.engines.sqs import MAX_RECEIVE_COUNT
 from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
@@ -195,7 +194,7 @@ class TestTakingOver:
 
 class TestRealQueue:
     @pytest.fixture
-    def queue(self, sqs_engine: EngineRunner) -> SQSQueueClient:
+    def queue(self, sqs_engine: None) -> SQSQueueClient:
         empty(JOB_QUEUE, DLQ)
         return wiring.job_queue()
 
@@ -236,7 +235,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, list[
 @pytest.mark.usefixtures("sqs_engine")
 class TestCommandLine:
     @pytest.fixture
-    def kept(self, pipeline: Pipeline, sqs_engine: EngineRunner) -> list[int]:
+    def kept(self, pipeline: Pipeline, sqs_engine: None) -> list[int]:
         """Three messages kept for a person."""
         empty(JOB_QUEUE, DLQ)
         for body in ("one", "two", "three"):

@@ -15,7 +15,6 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.checksums import ChecksumAlgorithm
 from apps.support.video.management.doctor.storage import BODY, CHECKSUMS
@@ -244,7 +243,7 @@ class TestMedia:
 
 
 def test_a_worker_that_is_faster_than_the_doctor_is_no_problem(
-    examine: Callable[..., tuple[int, Rows]], sqs_engine: EngineRunner, monkeypatch: pytest.MonkeyPatch
+    examine: Callable[..., tuple[int, Rows]], sqs_engine: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = timezone.now()
     WorkerBeat.objects.create(worker_id="w", started_at=now - timedelta(hours=1), seen_at=now)

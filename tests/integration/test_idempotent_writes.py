@@ -9,7 +9,6 @@ import pytest
 from django.db import connections
 
 from apps.core.models import IdempotencyRecord, Tenant
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import TranscodeMessage
 from apps.support.video.models import Video, VideoEvent, VideoTranscodeJob
@@ -29,12 +28,12 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 
 @pytest.fixture
-def api(tenant: Tenant, storage: S3Storage, sqs_engine: EngineRunner) -> Iterator[Api]:
+def api(tenant: Tenant, storage: S3Storage, sqs_engine: None) -> Iterator[Api]:
     purge_queue()
     yield Api(tenant)
     for upload in storage.list_multiparts("tenants/"):

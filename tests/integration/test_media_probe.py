@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from libs.media.binaries import find_binary
 from libs.media.facts import MediaFacts, MediaLimits, MediaRejected
@@ -29,7 +28,7 @@ PROBER = FfprobeProber(ffprobe_path=None, limits=MediaLimits())
 
 
 @pytest.fixture(scope="module")
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 

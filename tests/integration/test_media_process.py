@@ -17,7 +17,7 @@ from libs.media.process import (
     run_process,
 )
 from tests.chaos.encoders import kill_a_worker
-from tests.support.waiting import wait_until
+from tests.support.waiting import pause, wait_until
 
 LIMITS = ProcessLimits(cpu_seconds=20, file_size_bytes=1_000_000, memory_bytes=256 * 1024**2)
 # Starts a child of its own that would go on for ever, tells both ids, and hangs.
@@ -120,7 +120,7 @@ def test_a_handler_at_work_is_no_silence() -> None:
     done: list[bytes] = []
 
     def slow(content: bytes) -> None:
-        threading.Event().wait(0.6)
+        pause(0.6)
         done.append(content)
 
     watch = Watch(deadline_seconds=10, stall_seconds=0.3)

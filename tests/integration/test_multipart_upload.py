@@ -14,7 +14,6 @@ from django.db import connections
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from apps.core.models import Tenant
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import Video, VideoEvent, VideoTranscodeJob, VideoUpload
 from apps.support.video.recovery.invariant import World
@@ -56,12 +55,12 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 
 @pytest.fixture
-def api(tenant: Tenant, storage: S3Storage, sqs_engine: EngineRunner) -> Iterator[Api]:
+def api(tenant: Tenant, storage: S3Storage, sqs_engine: None) -> Iterator[Api]:
     purge_queue()
     yield Api(tenant)
     prefix = f"tenants/{tenant.pk}/"

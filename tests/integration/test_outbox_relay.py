@@ -1,7 +1,6 @@
 """Promises about the outbox: what is committed is sent, at least once, by whoever is alive; what is not, is not."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -451,11 +450,12 @@ class TestLoop:
         wait_until(is_listening, timeout_seconds=self.DEADLINE_SECONDS, message="listening")
 
     def wake(self, *, until: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + self.DEADLINE_SECONDS
-        while not until() and time.monotonic() < deadline:
+        def is_over() -> bool:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_notify(%s, '')", [outbox.NOTIFY_CHANNEL])
-            time.sleep(0.02)
+            return until()
+
+        wait_until(is_over, timeout_seconds=self.DEADLINE_SECONDS, message="the loop ends")
 
 
 def test_a_companion_that_crashes_ends_its_process_and_with_it_the_others() -> None:

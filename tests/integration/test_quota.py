@@ -11,7 +11,6 @@ from django.db import connections
 from pytest_django import Settings
 
 from apps.core.models import Tenant, TenantLimits
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.quota import FREE, Charge
 from apps.support.video.models import TenantUsage, Video, VideoCharge
@@ -53,7 +52,7 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def api(tenant: Tenant, s3_engine: EngineRunner) -> Iterator[Api]:
+def api(tenant: Tenant, s3_engine: None) -> Iterator[Api]:
     yield Api(tenant)
     for upload in wiring.storage().list_multiparts(f"tenants/{tenant.pk}/"):
         wiring.storage().abort_multipart(upload.key, upload_id=upload.upload_id)

@@ -14,7 +14,6 @@ from rest_framework.exceptions import Throttled
 
 from apps.core.models import RateAccount, Tenant
 from apps.core.rate_limits import Allowance, client_address, forget_idle_accounts, take
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video.models import Video
 from libs.clock import SystemClock
 from tests.support.api import Api, upload_fields
@@ -54,7 +53,7 @@ class TestCallers:
             answer = busy.get()
         assert (answer.status_code, quiet.get().status_code) == (429, 200)
 
-    def test_a_refused_call_changes_nothing(self, tenant: Tenant, s3_engine: EngineRunner) -> None:
+    def test_a_refused_call_changes_nothing(self, tenant: Tenant, s3_engine: None) -> None:
         api = Api(tenant)
         for _ in range(4):
             answer = api.post("upload/init/", upload_fields())

@@ -12,9 +12,9 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from libs.s3_client.client import ObjectMissing, S3Storage, StorageDenied, StorageThrottled, StorageUnavailable
+from tests.support.engines import Engines
 from tests.support.media_server import serving
 from tests.support.waiting import wait_until
 
@@ -23,7 +23,7 @@ HEADERS = {"Content-Type": "video/mp4", "If-None-Match": "*"}
 
 
 @pytest.fixture
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 
@@ -239,7 +239,7 @@ class TestFailure:
             CALLS[call](client_of(f"http://127.0.0.1:{server.getsockname()[1]}"), path)
 
     def test_a_wrong_secret_is_denied_and_not_mistaken_for_an_outage(
-        self, s3_engine: EngineRunner, call: str, path: Path
+        self, s3_engine: None, call: str, path: Path
     ) -> None:
         with pytest.raises(StorageDenied):
             CALLS[call](client_of(str(settings.S3_ENDPOINT_URL), secret_access_key="wrong" * 8), path)
@@ -257,18 +257,25 @@ def test_a_store_that_wants_fewer_requests_says_so_even_without_a_body() -> None
         assert type(refusal.value) is kind
 
 
-def test_storage_that_comes_back_is_used_again_and_has_everything(s3_engine: EngineRunner, storage: S3Storage) -> None:
+def test_storage_that_comes_back_is_used_again_and_has_everything(own_engines: Engines) -> None:
     """To the operator: a killed storage server loses nothing that it has acknowledged."""
+    server, own = own_engines.runner("s3"), own_engines.environment()
+    storage = S3Storage(
+        bucket=own["S3_BUCKET"],
+        region="us-east-1",
+        access_key_id=own["S3_ACCESS_KEY_ID"],
+        secret_access_key=own["S3_SECRET_ACCESS_KEY"],
+        endpoint_url=own["S3_ENDPOINT_URL"],
+    )
     key = f"test/{uuid.uuid4()}/a.mp4"
     assert put(signed_put(storage, key)) == 200
-    s3_engine.kill()
+    server.kill()
     try:
         with pytest.raises(StorageUnavailable):
             storage.head(key)
     finally:
-        s3_engine.start()
+        server.start()
     assert storage.read_bytes(key) == BODY
-    storage.delete_prefix(key.rpartition("/")[0] + "/")
 
 
 def test_provisioning_twice_is_fine_and_lets_our_pages_upload(storage: S3Storage, prefix: str) -> None:

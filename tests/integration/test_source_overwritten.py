@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from apps.core.models import Tenant
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.chunks import JobPlan
 from apps.support.video.domain.contracts import TranscodeMessage
@@ -31,7 +30,7 @@ WATCH = Watch(deadline_seconds=60)
 
 
 @pytest.fixture
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 
@@ -92,7 +91,7 @@ def test_for_every_picture(read: Callable[[Source, Path], object], storage: S3St
 
 
 @pytest.mark.django_db
-def test_a_claim_names_the_object_that_was_verified(storage: S3Storage, sqs_engine: EngineRunner) -> None:
+def test_a_claim_names_the_object_that_was_verified(storage: S3Storage, sqs_engine: None) -> None:
     """From the api's HEAD to the worker's If-Match it is one ETag."""
     purge_queue()
     api = Api(Tenant.objects.create(code="demo", name="데모 학원"))

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from libs.queue.client import (
     BATCH_LIMIT,
@@ -19,6 +18,7 @@ from libs.queue.client import (
     ReceivedMessage,
     SQSQueueClient,
 )
+from tests.support.engines import Engines
 from tests.support.queue import purge_queue
 from tests.support.waiting import wait_until
 
@@ -26,7 +26,7 @@ QUEUE = str(settings.VIDEO_SQS_QUEUE_NAME)
 
 
 @pytest.fixture
-def queue(sqs_engine: EngineRunner) -> Iterator[SQSQueueClient]:
+def queue(sqs_engine: None) -> Iterator[SQSQueueClient]:
     purge_queue()
     yield wiring.job_queue()
     purge_queue()
@@ -44,8 +44,10 @@ def client_of(endpoint_url: str, *, read_timeout_seconds: float = 0.3) -> SQSQue
     )
 
 
-def receive_one(queue: SQSQueueClient, *, visibility_seconds: int = 30) -> ReceivedMessage:
-    (message,) = queue.receive(queue_name=QUEUE, max_messages=10, wait_seconds=5, visibility_seconds=visibility_seconds)
+def receive_one(queue: SQSQueueClient, *, queue_name: str = QUEUE, visibility_seconds: int = 30) -> ReceivedMessage:
+    (message,) = queue.receive(
+        queue_name=queue_name, max_messages=10, wait_seconds=5, visibility_seconds=visibility_seconds
+    )
     return message
 
 
@@ -195,23 +197,24 @@ class TestUnavailable:
         with pytest.raises(QueueUnavailable):
             queue.send_batch(queue_name=QUEUE, messages=[])
 
-    def test_a_queue_that_comes_back_is_used_again_by_the_same_client(self, sqs_engine: EngineRunner) -> None:
+    def test_a_queue_that_comes_back_is_used_again_by_the_same_client(self, own_engines: Engines) -> None:
         """To the operator: nothing needs a restart after the queue had one, though it has forgotten everything."""
-        client = wiring.job_queue()
-        client.send_message(queue_name=QUEUE, message="forgotten")
-        sqs_engine.kill()
+        server, own = own_engines.runner("sqs"), own_engines.environment()
+        queue, client = own["VIDEO_SQS_QUEUE_NAME"], client_of(own["SQS_ENDPOINT_URL"], read_timeout_seconds=10)
+        client.send_message(queue_name=queue, message="forgotten")
+        server.kill()
         try:
             with pytest.raises(QueueUnavailable):
-                client.send_message(queue_name=QUEUE, message="x")
+                client.send_message(queue_name=queue, message="x")
         finally:
-            sqs_engine.start()
-        assert wait_until(lambda: try_send(client), timeout_seconds=10)
-        assert receive_one(client).body == "after"
+            server.start()
+        assert wait_until(lambda: try_send(client, queue), timeout_seconds=10)
+        assert receive_one(client, queue_name=queue).body == "after"
 
 
-def try_send(client: SQSQueueClient) -> str:
+def try_send(client: SQSQueueClient, queue_name: str) -> str:
     try:
-        return client.send_message(queue_name=QUEUE, message="after")
+        return client.send_message(queue_name=queue_name, message="after")
     except QueueUnavailable:
         return ""
 

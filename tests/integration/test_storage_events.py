@@ -9,7 +9,6 @@ import pytest
 from django.conf import settings
 from django.db import connections
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import Video
 from apps.support.video.recovery.storage_events import EventsReport, drain_storage_events, run_storage_events
@@ -28,7 +27,7 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture
-def queue(sqs_engine: EngineRunner) -> SQSQueueClient:
+def queue(sqs_engine: None) -> SQSQueueClient:
     return wiring.job_queue()
 
 

@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from django.conf import settings
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import InvariantRound, Video, VideoEvent
 from apps.support.video.recovery.outputs import CHECK_BROKEN_EVERY, CHECK_EVERY, LOOKS_AT_ONCE, PublishedOutputIsThere
@@ -395,7 +394,7 @@ class TestPages:
         run_once(world, invariants=[StoredHasOwner()])
         assert pages.asked_after[5:7] == [f"{prefix}000499", f"{prefix}000599"]
 
-    def test_real_storage_is_swept_page_by_page(self, pipeline: Pipeline, s3_engine: EngineRunner) -> None:
+    def test_real_storage_is_swept_page_by_page(self, pipeline: Pipeline, s3_engine: None) -> None:
         storage = wiring.storage()
         video = pipeline.uploaded()
         loser = pipeline.claim(video)
@@ -409,7 +408,7 @@ class TestPages:
         assert list(storage.list_objects(loser.output_prefix)) == []
 
 
-def test_real_storage_lists_a_page_after_a_key(s3_engine: EngineRunner) -> None:
+def test_real_storage_lists_a_page_after_a_key(s3_engine: None) -> None:
     storage = wiring.storage()
     prefix = "pages/of/a/listing/"
     for name in ("a-1/x", "a-10/x", "a-2/x", "b"):

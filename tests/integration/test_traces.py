@@ -13,7 +13,6 @@ import pytest
 from django.conf import settings
 
 from apps.core.models import Tenant
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import ClaimedJob, TranscodeOutput
@@ -118,7 +117,7 @@ class TestOfAProcessThatExportsNothing:
         )
         assert received.traceparent == done
 
-    def test_a_place_that_is_none_changes_no_answer(self, s3_engine: EngineRunner) -> None:
+    def test_a_place_that_is_none_changes_no_answer(self, s3_engine: None) -> None:
         api = Api(Tenant.objects.create(code="demo", name="데모"))
         answer = api.post("upload/init/", upload_fields(), traceparent="00-none")
         assert answer.status_code == 201
@@ -170,7 +169,7 @@ class TestOfAWorker:
             stop()
 
     def test_an_attempt_is_of_its_jobs_trace_and_refers_to_the_message_of_another(
-        self, pipeline: Pipeline, own_collector: Collector, tmp_path: Path, sqs_engine: EngineRunner
+        self, pipeline: Pipeline, own_collector: Collector, tmp_path: Path, sqs_engine: None
     ) -> None:
         """A message is a wake-up: the job that it names need not be the one whose turn it is."""
         click, message = new_place(), new_place()

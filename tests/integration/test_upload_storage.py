@@ -10,7 +10,6 @@ import pytest
 from django.conf import settings
 from pytest_django import Settings
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.checksums import Checksum, ChecksumAlgorithm
 from libs.s3_client.client import (
@@ -31,7 +30,7 @@ CHECKSUM_OF = {"CRC64NVME": crc, "CRC32": crc32}
 
 
 @pytest.fixture(params=CHECKSUM_OF)
-def storage(s3_engine: EngineRunner, settings: Settings, request: pytest.FixtureRequest) -> Iterator[S3Storage]:
+def storage(s3_engine: None, settings: Settings, request: pytest.FixtureRequest) -> Iterator[S3Storage]:
     """The bucket, once for each kind of store."""
     settings.S3_CHECKSUM_ALGORITHM = request.param
     wiring.storage.cache_clear()

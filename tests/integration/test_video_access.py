@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import pytest
 
 from apps.core.models import Membership, Tenant, User
-from apps.standalone.engine_runner import EngineRunner
 from libs.clock import SystemClock
 from tests.support.api import Api, nothing_changes
 from tests.support.videos import STATES, Pipeline, all_rows
@@ -39,7 +38,7 @@ def mine() -> Pipeline:
 
 
 @pytest.fixture(autouse=True)
-def _engines(s3_engine: EngineRunner, sqs_engine: EngineRunner) -> None:
+def _engines(s3_engine: None, sqs_engine: None) -> None:
     """The refusals come before storage and queue are asked; an answer that is not one would ask them."""
 
 

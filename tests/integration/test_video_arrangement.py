@@ -7,7 +7,6 @@ import httpx
 import pytest
 from django.db import connections
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video.models import Video, VideoEvent
 from libs.clock import SystemClock
 from tests.support.api import Api, nothing_changes
@@ -222,7 +221,7 @@ class TestBulk:
 
 class TestDownload:
     def test_a_browser_saves_the_source_under_the_name_that_it_was_uploaded_with(
-        self, pipeline: Pipeline, api: Api, s3_engine: EngineRunner
+        self, pipeline: Pipeline, api: Api, s3_engine: None
     ) -> None:
         body = b"the bytes of a lecture"
         name = "1강 소개 (최종).mp4"

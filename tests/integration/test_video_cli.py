@@ -1,12 +1,13 @@
 """To operators and scripts: `manage.py video` says the same to both, changes nothing unasked, and exits honestly."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.management import call_command
+from pytest_django import Settings
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.outbox.models import OutboxMessage
 from apps.support.video.domain.lifecycle import JobState
 from apps.support.video.models import VideoTranscodeJob
@@ -135,13 +136,12 @@ def test_the_outbox_tells_what_is_late(pipeline: Pipeline, capsys: pytest.Captur
 
 
 def test_a_queue_that_is_away_does_not_keep_why_from_answering(
-    pipeline: Pipeline, capsys: pytest.CaptureFixture[str], sqs_engine: EngineRunner
+    pipeline: Pipeline, capsys: pytest.CaptureFixture[str], settings: Settings, rewire: Callable[[], None]
 ) -> None:
     video = pipeline.uploaded()
-    sqs_engine.stop()
-    try:
-        _code, document = run(capsys, "why", str(video.pk))
-    finally:
-        sqs_engine.start()
+    # Nobody listens there.
+    settings.SQS_ENDPOINT_URL = "http://127.0.0.1:1"
+    rewire()
+    _code, document = run(capsys, "why", str(video.pk))
     assert document["rows"][0]["cause_code"].startswith(("QUEUE_", "ENQUEUE_"))
     assert VideoTranscodeJob.objects.for_tenant(pipeline.tenant).count() == 1

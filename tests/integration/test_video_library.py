@@ -7,7 +7,6 @@ import pytest
 from django.test import Client
 
 from apps.core.models import Membership, User
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video.domain.contracts import JobProgress
 from apps.support.video.models import Video, VideoTranscodeJob
 from apps.support.video.services.transcode import renew_lease
@@ -303,7 +302,7 @@ class TestDelete:
 
 
 class TestJobsByHand:
-    def test_retry_answers_with_the_new_job(self, pipeline: Pipeline, api: Api, sqs_engine: EngineRunner) -> None:
+    def test_retry_answers_with_the_new_job(self, pipeline: Pipeline, api: Api, sqs_engine: None) -> None:
         video = pipeline.failed()
         answer = api.post(f"{video.pk}/retry/")
         assert (answer.status_code, answer.json()["job_id"]) == (202, str(pipeline.job_of(video).pk))

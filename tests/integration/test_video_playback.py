@@ -12,7 +12,6 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.errors import PlaybackObjectMissing, PlaybackTokenInvalid, StorageUnavailable
 from apps.support.video.domain.playback_token import PlaybackClaims, read_token, sign_token
@@ -32,7 +31,7 @@ BYTES = b"INITmedia!"
 
 
 @pytest.fixture
-def pipeline(s3_engine: EngineRunner) -> Iterator[Pipeline]:
+def pipeline(s3_engine: None) -> Iterator[Pipeline]:
     made = Pipeline(clock=SystemClock())
     yield made
     wiring.storage().delete_prefix(f"tenants/{made.tenant.pk}/")

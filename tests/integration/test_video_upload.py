@@ -16,7 +16,6 @@ from django.db import connections
 from pytest_django import Settings
 
 from apps.core.models import Tenant
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import TranscodeMessage
@@ -42,7 +41,7 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def api(tenant: Tenant, s3_engine: EngineRunner, sqs_engine: EngineRunner) -> Iterator[Api]:
+def api(tenant: Tenant, s3_engine: None, sqs_engine: None) -> Iterator[Api]:
     purge_queue()
     yield Api(tenant)
     wiring.storage().delete_prefix(f"tenants/{tenant.pk}/")

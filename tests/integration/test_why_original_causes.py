@@ -15,7 +15,6 @@ from pytest_django import Settings
 
 from apps.api.exception_handler import STATUS_OF
 from apps.core.models import Tenant
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.outbox.models import OutboxMessage
 from apps.support.video import wiring
 from apps.support.video.domain.errors import JobPreconditionFailed, PresignedGetFailed
@@ -40,7 +39,7 @@ def tenant() -> Tenant:
 
 
 @pytest.fixture
-def api(tenant: Tenant, s3_engine: EngineRunner, sqs_engine: EngineRunner) -> Iterator[Api]:
+def api(tenant: Tenant, s3_engine: None, sqs_engine: None) -> Iterator[Api]:
     purge_queue()
     yield Api(tenant)
     wiring.storage().delete_prefix(f"tenants/{tenant.pk}/")

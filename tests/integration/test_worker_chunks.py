@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from libs.media.fmp4 import FragmentReader
 from libs.s3_client.client import S3Storage
@@ -28,7 +27,7 @@ SIZE = "128x72"
 
 
 @pytest.fixture(scope="module")
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 

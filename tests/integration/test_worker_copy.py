@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from libs.s3_client.client import S3Storage
 from tests.support.attempts import Encoded, encode
@@ -13,7 +12,7 @@ from tests.support.playlists import assert_valid_package
 
 
 @pytest.fixture(scope="module")
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import ClaimedJob, EncodingChoices
 from libs.media.facts import MediaRejected
@@ -35,7 +34,7 @@ from tests.support.playlists import assert_valid_package
 
 
 @pytest.fixture(scope="module")
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 

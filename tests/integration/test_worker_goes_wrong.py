@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.chunks import Chunk, ChunkKind, InitSpan, JobPlan, Segment, TrackPart
 from apps.support.video.domain.contracts import ClaimedJob
@@ -26,7 +25,7 @@ NOISE = "noise=alls=60:allf=t"
 
 
 @pytest.fixture(scope="module")
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 

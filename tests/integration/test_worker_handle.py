@@ -15,7 +15,6 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.utils import timezone
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.outbox.models import OutboxMessage
 from apps.support.outbox.relay import drain_once
 from apps.support.video import wiring
@@ -90,7 +89,7 @@ class TestQueue:
 
 
 @pytest.fixture(scope="module")
-def sqs(sqs_engine: EngineRunner) -> Any:
+def sqs(sqs_engine: None) -> Any:
     return boto3.client("sqs", region_name=django_settings.SQS_REGION, endpoint_url=django_settings.SQS_ENDPOINT_URL)
 
 
@@ -548,7 +547,7 @@ def end_all_connections() -> None:
 
 
 def test_a_message_becomes_a_video_that_plays(
-    pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, s3_engine: EngineRunner
+    pipeline: Pipeline, queue: TestQueue, handler: MessageHandler, s3_engine: None
 ) -> None:
     """The whole way with nothing replaced: real queue, table, storage and encoder."""
     storage = wiring.storage()

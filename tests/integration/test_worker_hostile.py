@@ -15,7 +15,6 @@ from uuid import uuid4
 import psutil
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import Video
 from libs.clock import SystemClock
@@ -123,7 +122,7 @@ def assert_cheap(cost: Cost) -> None:
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_it_fails_with_its_reason_soon_and_asks_nobody(
-    s3_engine: EngineRunner, sqs_engine: EngineRunner, tmp_path: Path, name: str
+    s3_engine: None, sqs_engine: None, tmp_path: Path, name: str
 ) -> None:
     make, causes = REFUSED[name]
     work = tmp_path / "work"
@@ -142,7 +141,7 @@ def test_it_fails_with_its_reason_soon_and_asks_nobody(
 
 @pytest.mark.parametrize("name", PLAYABLE)
 def test_what_can_be_played_all_the_same_is_played_and_asks_nobody(
-    s3_engine: EngineRunner, sqs_engine: EngineRunner, tmp_path: Path, name: str
+    s3_engine: None, sqs_engine: None, tmp_path: Path, name: str
 ) -> None:
     work = tmp_path / "work"
     work.mkdir()
@@ -158,9 +157,7 @@ def test_what_can_be_played_all_the_same_is_played_and_asks_nobody(
     assert_cheap(cost)
 
 
-def test_whatever_bit_is_flipped_it_ends_for_good(
-    s3_engine: EngineRunner, sqs_engine: EngineRunner, tmp_path: Path
-) -> None:
+def test_whatever_bit_is_flipped_it_ends_for_good(s3_engine: None, sqs_engine: None, tmp_path: Path) -> None:
     """Each time others, in the index too. What only we are to blame for would be tried again, and a file is not."""
     work = tmp_path / "work"
     work.mkdir()

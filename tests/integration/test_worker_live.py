@@ -10,7 +10,6 @@ import httpx
 import pytest
 from django.test import Client
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.chunks import (
     Chunk,
@@ -38,7 +37,7 @@ INIT, SEGMENT = b"init", b"segment!"
 
 
 @pytest.fixture
-def pipeline(s3_engine: EngineRunner) -> Iterator[Pipeline]:
+def pipeline(s3_engine: None) -> Iterator[Pipeline]:
     made = Pipeline(clock=SystemClock())
     yield made
     wiring.storage().delete_prefix(f"tenants/{made.tenant.pk}/")

@@ -8,7 +8,6 @@ from threading import Event
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.worker.video_worker.video.processor import JobProcessor
 from apps.worker.video_worker.video.storyboard import Footage, make_storyboard
@@ -26,7 +25,7 @@ STALL_SECONDS = 2.0
 
 
 @pytest.fixture(scope="module")
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.worker.video_worker.video.ladder import fitted_size
 from apps.worker.video_worker.video.storyboard import interval_seconds, make_storyboard, source_footage, webvtt
@@ -33,7 +32,7 @@ CUE = re.compile(r"([\d:.]+) --> ([\d:.]+)\n(\S+)#xywh=(\d+),(\d+),(\d+),(\d+)")
 
 
 @pytest.fixture(scope="module")
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.models import Video
 from libs.clock import SystemClock
@@ -27,7 +26,7 @@ def pipeline() -> Pipeline:
 
 
 @pytest.fixture
-def workers(sqs_engine: EngineRunner, s3_engine: EngineRunner, tmp_path: Path) -> Iterator[Workers]:
+def workers(sqs_engine: None, s3_engine: None, tmp_path: Path) -> Iterator[Workers]:
     workers = Workers(queue_name=make_queue(f"worker-{uuid.uuid4()}"), folder=tmp_path, lease_seconds=8)
     yield workers
     workers.close()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.worker.video_worker.video.processor import ProcessingLimits
 from libs.media.ffmpeg import Ffmpeg
@@ -24,7 +23,7 @@ CLUSTER, DURATION = bytes.fromhex("1f43b675"), bytes.fromhex("448988")
 
 
 @pytest.fixture(scope="module")
-def storage(s3_engine: EngineRunner) -> S3Storage:
+def storage(s3_engine: None) -> S3Storage:
     return wiring.storage()
 
 

@@ -29,7 +29,6 @@ from hypothesis.stateful import (
 from pytest_django import Settings
 
 from apps.core.models import Tenant, TenantLimits
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from apps.support.video.domain.contracts import TranscodeMessage
 from apps.support.video.domain.errors import (
@@ -380,7 +379,7 @@ class UploadMachine(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whatever_happens_in_whatever_order(s3_engine: EngineRunner, settings: Settings) -> None:
+def test_whatever_happens_in_whatever_order(s3_engine: None, settings: Settings) -> None:
     settings.VIDEO_MULTIPART_THRESHOLD_BYTES = PART_BYTES
     run_state_machine_as_test(UploadMachine, settings=bounded())
 

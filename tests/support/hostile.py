@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import cache
 from io import BytesIO
 
-from tests.support.media import SOUND, clip, clip_folder, moving_picture, run_ffmpeg
+from tests.support.clip_store import encoded
+from tests.support.media import SOUND, clip, moving_picture
 
 NESTED = frozenset({b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl"})
 SECONDS = 10**9
@@ -84,10 +85,9 @@ def pointing_elsewhere(target: str) -> bytes:
 @cache
 def huge_picture() -> bytes:
     """Return a film of one small photograph that claims to be 30,000 pixels wide and high."""
-    path = clip_folder() / "photograph.mov"
     picture = moving_picture(seconds=1, size="64x48", rate=1)
-    run_ffmpeg(*picture, "-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", str(path))
-    content = bytearray(path.read_bytes())
+    one_jpeg = ("-frames:v", "1", "-c:v", "mjpeg", "-pix_fmt", "yuvj420p")
+    content = bytearray(encoded("photograph.mov", *picture, *one_jpeg).read_bytes())
     frame = content.index(bytes.fromhex("ffc00011"))
     struct.pack_into(">HH", content, frame + 5, 30_000, 30_000)
     return bytes(content)
@@ -96,12 +96,11 @@ def huge_picture() -> bytes:
 @cache
 def leaping_clock() -> bytes:
     """Return a Matroska file of nine seconds whose last cluster claims to be from thirty years later."""
-    path = clip_folder() / "leaping.mkv"
     picture = moving_picture(seconds=9, size="64x48", rate=10)
     # A cluster a second, each with a time in as many bytes as the leap needs.
     late = ("-output_ts_offset", "80000", "-cluster_time_limit", "1000")
-    run_ffmpeg(*picture, *SOUND, "-t", "9", "-c:v", "libx264", "-g", "10", "-c:a", "aac", *late, str(path))
-    content = bytearray(path.read_bytes())
+    codecs = ("-c:v", "libx264", "-g", "10", "-c:a", "aac")
+    content = bytearray(encoded("leaping.mkv", *picture, *SOUND, "-t", "9", *codecs, *late).read_bytes())
     field = content.index(b"\xe7", content.rindex(bytes.fromhex("1f43b675"))) + 1
     assert content[field] == 0x84, "a time of four bytes"
     content[field + 1 : field + 5] = struct.pack(">I", 2**32 - 1)

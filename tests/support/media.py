@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
+import inspect
 import json
-import shutil
 import struct
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from libs.media.binaries import find_binary
+from tests.support.clip_store import kept
 
 SOUND = ("-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000")
 FAST_H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
@@ -122,14 +121,6 @@ def mean_luma(picture: Path) -> float:
 def _run(argv: list[str], *, cwd: Path | None = None) -> Ran:
     done = subprocess.run(argv, check=False, capture_output=True, text=True, errors="replace", timeout=120, cwd=cwd)
     return Ran(returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
-
-
-@cache
-def clip_folder() -> Path:
-    """Return the folder of this session's clips."""
-    folder = Path(tempfile.mkdtemp(prefix="academy-video-clips-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def moving_picture(*, seconds: float, size: str, rate: float | str) -> tuple[str, ...]:
@@ -269,19 +260,26 @@ _MAKERS: dict[str, tuple[str, Callable[[Path], None]]] = {
 def clip(name: str) -> Path:
     """Return a clip of `_MAKERS`, made when first asked for."""
     extension, make = _MAKERS[name]
-    path = clip_folder() / f"{name}.{extension}"
-    make(path)
-    return path
+    return made(f"{name}.{extension}", make)
+
+
+def made(name: str, make: Callable[[Path], None]) -> Path:
+    """Return a file that `make` writes with the help of this module. It is made again when either has changed."""
+    this_module = Path(__file__).read_text(encoding="utf-8")
+    return kept(name, made_by=f"{name}\n{inspect.getsource(make)}\n{this_module}", make=make)
 
 
 @cache
 def encrypted(*, index_first: bool = False) -> bytes:
     """Return a clip under Common Encryption, as a shop sells it."""
-    path = clip_folder() / f"encrypted-{index_first}.mp4"
     key = ("-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb", "-encryption_kid", "a7e61c373e219033c21091fa607bf3b8")
+    scheme = ("-encryption_scheme", "cenc-aes-ctr")
     flags = ("-movflags", "+faststart") if index_first else ()
-    run_ffmpeg("-i", str(clip("small")), "-c", "copy", "-encryption_scheme", "cenc-aes-ctr", *key, *flags, str(path))
-    return path.read_bytes()
+
+    def make(path: Path) -> None:
+        run_ffmpeg("-i", str(clip("small")), "-c", "copy", *scheme, *key, *flags, str(path))
+
+    return made(f"encrypted-{index_first}.mp4", make).read_bytes()
 
 
 def cut(path: Path, *, share: float) -> bytes:

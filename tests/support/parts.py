@@ -32,8 +32,12 @@ def crc32(body: bytes) -> str:
 
 @cache
 def large_clip(size_bytes: int) -> bytes:
-    """Return a playable MP4 of exactly this size: the rest is a box that players skip."""
-    small = clip()
+    """Return a playable MP4 of a second and of exactly this size."""
+    return padded(clip(), size_bytes)
+
+
+def padded(small: bytes, size_bytes: int) -> bytes:
+    """Return an MP4 with so much behind it, in a box that players skip, that it has this size."""
     padding = size_bytes - len(small)
     return (
         small

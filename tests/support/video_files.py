@@ -1,13 +1,12 @@
-"""Small media files, made once a session by the ffmpeg that the product uses."""
+"""Small media files, made by the ffmpeg that the product uses."""
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 from functools import cache
 from pathlib import Path
 
-from libs.media.binaries import find_binary
+from tests.support.clip_store import encoded, kept, run_encoder
 
 
 @cache
@@ -29,10 +28,15 @@ def sound_only(*, seconds: float = 1.0) -> bytes:
 @cache
 def subtitles_only() -> bytes:
     """Return an MP4 with neither picture nor sound."""
-    with tempfile.TemporaryDirectory() as folder:
-        words = Path(folder) / "words.srt"
-        words.write_text("1\n00:00:00,000 --> 00:00:02,000\nMonday: fractions\n", encoding="utf-8")
-        return _encoded(["-i", str(words), "-c:s", "mov_text"])
+    words = "1\n00:00:00,000 --> 00:00:02,000\nMonday: fractions\n"
+
+    def make(path: Path) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".srt", encoding="utf-8") as file:
+            file.write(words)
+            file.flush()
+            run_encoder(["-i", file.name, "-c:s", "mov_text", str(path)])
+
+    return kept("subtitles.mp4", made_by=words, make=make).read_bytes()
 
 
 def truncated_clip() -> bytes:
@@ -42,9 +46,4 @@ def truncated_clip() -> bytes:
 
 
 def _encoded(options: list[str]) -> bytes:
-    ffmpeg = find_binary("ffmpeg", configured=None)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clip.mp4"
-        command = [ffmpeg, "-v", "error", "-nostdin", "-threads", "1", *options, str(path)]
-        subprocess.run(command, check=True, timeout=60)
-        return path.read_bytes()
+    return encoded("clip.mp4", "-threads", "1", *options).read_bytes()

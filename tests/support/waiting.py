@@ -27,11 +27,20 @@ def wait_until(predicate: Callable[[], Value], *, timeout_seconds: float, messag
             return value
         if time.monotonic() > deadline:
             raise AssertionError(f"{message or 'condition'}: still {value!r} after {timeout_seconds:.0f} s")
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)
+
+
+def pause(seconds: float) -> None:
+    """Let other processes run between two looks. Nothing else in the tests sleeps: see `tests/unit/test_suite.py`."""
+    time.sleep(seconds)
 
 
 def locks_are_waited_for() -> bool:
-    """Tell whether anybody waits for a lock of the database."""
+    """Tell whether anybody waits for a lock of this database."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        # pg_locks names no database for locks on rows, and other databases of the server are other tests'.
+        cursor.execute(
+            "SELECT EXISTS (SELECT FROM pg_stat_activity"
+            " WHERE wait_event_type = 'Lock' AND datname = current_database())"
+        )
         return bool(cursor.fetchone()[0])
