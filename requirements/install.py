@@ -30,7 +30,7 @@ PIP_PAUSE_SECONDS = 3.0
 FOLDER = Path(__file__).resolve().parent
 VENV = FOLDER.parent / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser")
 
 COVERED = {"node": ("node",), "standalone": ("node", "standalone"), "dev": ("node", "standalone", "dev")}
 """By lock file, those that are installed once it is: a later one has every pin of the ones before."""
@@ -224,7 +224,7 @@ def pip_command(wanted: str, *options: str) -> list[str]:
 
 def provide_browser() -> None:
     """See that there is a Chromium, and a font for Korean, for the tests that use a browser."""
-    missing = [] if any(shutil.which(name) for name in BROWSERS) else ["chromium"]
+    missing = [] if any(shutil.which(name) for name in BROWSERS) else [BROWSERS[0]]
     if not has_korean_font():
         missing += ["fontconfig", "fonts-noto-cjk"]
     if missing and not install_packages(*missing):

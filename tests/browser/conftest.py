@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -77,11 +78,29 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     opened.close()
 
 
+@pytest.fixture(scope="session")
+def owner_session(chromium: Browser, stack: Stack) -> list[Any]:
+    """The cookies of the seeded owner, who has signed in once for all tests."""
+    opened = chromium.new_context(locale="ko-KR")
+    sign_in(opened.new_page(), stack)
+    cookies: list[Any] = opened.cookies()
+    opened.close()
+    return cookies
+
+
 @pytest.fixture
-def page(context: BrowserContext, stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(
+    context: BrowserContext,
+    stack: Stack,
+    owner_session: list[Any],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+) -> Iterator[Page]:
     """A page signed in to the installation. A failed test leaves `failure.png` in its folder."""
+    context.add_cookies(owner_session)
     opened = context.new_page()
-    sign_in(opened, stack)
+    opened.goto(stack.base_url)
+    opened.get_by_test_id("account-menu").wait_for()
     failures = request.session.testsfailed
     yield opened
     if request.session.testsfailed > failures:

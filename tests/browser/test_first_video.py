@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from libs.observability.tracing import trace_id_of
 from tests.support.clips import make_clip
 from tests.support.collector import Collector
+from tests.support.parts import padded
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
@@ -33,8 +34,8 @@ STATUS_WORDS = ("업로드 대기", "인코딩 대기", "인코딩 중", "시청
 @pytest.fixture(scope="module")
 def lecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Large enough to go in parts, long enough to be seen encoding."""
-    clip = make_clip(tmp_path_factory.mktemp("lecture") / "1강 소개.mp4", seconds=26, width=1280, height=720)
-    assert clip.stat().st_size > 16 * 1024**2
+    clip = make_clip(tmp_path_factory.mktemp("lecture") / "1강 소개.mp4", seconds=20, width=640, height=360)
+    clip.write_bytes(padded(clip.read_bytes(), 17 * 1024**2))
     return clip
 
 

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Route
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.standalone.paths import REPOSITORY
 from apps.support.video import wiring
 from tests.support.attempts import encode
-from tests.support.media import clip, run_ffmpeg
+from tests.support.clip_store import encoded
+from tests.support.media import clip
 
 HLS = REPOSITORY / "academyfront/node_modules/hls.js/dist/hls.min.js"
 ORIGIN = "http://package.test"
@@ -51,20 +51,20 @@ PLAY = """async (level) => {
 }"""
 
 
-def _late_and_rare_frames(path: Path) -> None:
+def _late_and_rare_frames() -> Path:
     """A screen recording whose picture comes late, with frames seconds apart, across three joints."""
     picture = ("-itsoffset", "0.7", "-f", "lavfi", "-i", "testsrc2=duration=70:size=256x144:rate=25")
     rare = ("-vf", "select='not(mod(n,77))+gt(n,1700)'", "-fps_mode", "vfr")
     sound = ("-f", "lavfi", "-i", "sine=sample_rate=44100:duration=70", "-map", "0", "-map", "1")
-    run_ffmpeg(*picture, *sound, *rare, "-c:v", "libx264", "-g", "800", "-pix_fmt", "yuv420p", str(path))
+    return encoded("late.mp4", *picture, *sound, *rare, "-c:v", "libx264", "-g", "800", "-pix_fmt", "yuv420p")
 
 
-SOURCES: dict[str, Callable[[Path], object]] = {
-    "copied": lambda path: path.write_bytes(clip("phone").read_bytes()),
-    "chunked": lambda path: path.write_bytes(clip("talk").read_bytes()),
+SOURCES: dict[str, Callable[[], Path]] = {
+    "copied": lambda: clip("phone"),
+    "chunked": lambda: clip("talk"),
     "late and rare frames": _late_and_rare_frames,
-    "silent": lambda path: path.write_bytes(clip("silent").read_bytes()),
-    "sound alone": lambda path: run_ffmpeg("-i", str(clip("phone")), "-vn", "-c", "copy", str(path)),
+    "silent": lambda: clip("silent"),
+    "sound alone": lambda: encoded("sound.mp4", "-i", str(clip("phone")), "-vn", "-c", "copy"),
 }
 
 
@@ -86,11 +86,9 @@ def served(folder: Path) -> Callable[[Route], None]:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_rendition_plays_to_its_end_without_a_hole(
-    chromium: Browser, s3_engine: EngineRunner, tmp_path: Path, name: str
+    chromium: Browser, s3_engine: None, tmp_path: Path, name: str
 ) -> None:
-    source = tmp_path / "source.mp4"
-    SOURCES[name](source)
-    package = encode(wiring.storage(), source, folder=tmp_path)
+    package = encode(wiring.storage(), SOURCES[name](), folder=tmp_path)
     page = chromium.new_page()
     page.route("**/*", served(package.folder))
     page.goto(f"{ORIGIN}/")

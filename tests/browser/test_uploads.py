@@ -19,8 +19,8 @@ from tests.support.waiting import wait_until
 from tests.support.wire import Gate
 
 LANES = 4
-LARGE_BYTES = 300_000_000
-LARGE_PARTS = 36
+LARGE_BYTES = 12 * PART_BYTES
+LARGE_PARTS = 12
 BYTES = 40 * MIB
 PARTS = 5
 SENT_TIMEOUT_MS = 60_000
@@ -122,12 +122,13 @@ def test_an_upload_goes_on_by_itself_after_twenty_seconds_offline(
     context: BrowserContext, wired: Wired, films: Path
 ) -> None:
     film, line = films / "film.mp4", wired.wire
+    context.clock.install()
     tab, gate = send_a_part_of(film, context, wired)
     context.set_offline(True)
     # The browser stops what begins; what is on its way ends with the line.
     gate.cut()
     expect(item(tab, "waiting")).to_contain_text("인터넷 연결을 기다리는 중")
-    tab.wait_for_timeout(20_000)
+    tab.clock.fast_forward(20_000)
     expect(item(tab, "waiting")).to_be_visible()
     context.set_offline(False)
 

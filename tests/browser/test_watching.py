@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.browser import sign_in
 from tests.browser.uploading import VIDEOS, upload
-from tests.support.media import run_ffmpeg
+from tests.support.clip_store import encoded
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
@@ -151,11 +150,11 @@ def test_a_teacher_sets_the_rules_at_the_video(page: Page, stack: Stack, lecture
     stack.http.patch(f"{VIDEOS}{lecture}/", json=before).raise_for_status()
 
 
-def test_what_is_encoded_can_be_watched_while_the_rest_is_not(page: Page, stack: Stack, tmp_path: Path) -> None:
+def test_what_is_encoded_can_be_watched_while_the_rest_is_not(page: Page, stack: Stack) -> None:
     # Long to encode, and yet small enough to go in one.
-    clip = tmp_path / "long.mp4"
-    picture = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=90")
-    run_ffmpeg(*picture, "-c:v", "libx264", "-preset", "ultrafast", "-crf", "42", "-pix_fmt", "yuv420p", str(clip))
+    picture = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=15:duration=90")
+    small = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "42", "-pix_fmt", "yuv420p")
+    clip = encoded("long.mp4", *picture, *small)
     video_id = upload(stack, clip.read_bytes(), title="아직 인코딩 중", filename="long.mp4")
     address = f"{VIDEOS}{video_id}/"
     wait_until(lambda: stack.http.get(address).json()["playable"], timeout_seconds=60, message="a part is playable")
