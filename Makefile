@@ -5,6 +5,8 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; exit; fi; done; echo python3)
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+# Most of a short process's time is compiling what it imports, if it may not keep that.
+unexport PYTHONDONTWRITEBYTECODE
 # Node brings certificates of its own; a company's proxy is known to the system only.
 export NODE_USE_SYSTEM_CA ?= 1
 
@@ -14,14 +16,13 @@ NPM_CI := $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 SQS := apps/standalone/engines/sqs
 WEB := academyfront
 WEB_SOURCES := $(shell find $(WEB) \( -name node_modules -o -name dist \) -prune -o -type f -not -name '*.tsbuildinfo' -print 2>/dev/null)
-CHECKED := apps libs tests clients/python/src clients/python/tests manage.py requirements/install.py requirements/audit.py clients/python/reference.py clients/python/answers.py
 
 .DEFAULT_GOAL := help
 # Each step stands on the one before, except those that `install` starts together.
 ifndef TOGETHER
 .NOTPARALLEL:
 endif
-.PHONY: help run test chaos chaos-points chaos-mutants acceptance audit lint format lock install install-dev web browser
+.PHONY: help run check test proof chaos acceptance audit lint format lock install install-dev web browser
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,22 +30,21 @@ help: ## List the commands
 run: install web ## Start everything here; WORKERS=2 for two workers, ACADEMY_PORT=9000 for another address
 	@exec $(PY) -m apps.standalone
 
-test: install-dev web browser lint ## Install what the tests need, and run everything that CI runs
-	$(NPM) --prefix $(WEB) run --silent test
-	$(PY) -m pytest
+check: install-dev $(WEB)/node_modules/.package-lock.json ## While you work, in seconds: what has changed, and the tests nearest to it
+	@$(PY) -m tests.circles check
+
+test: install-dev web browser ## Before a change, in minutes: install what the tests need, and run everything that CI runs
+	@$(PY) -m tests.circles test
 	@$(MAKE) --no-print-directory audit
+
+proof: install-dev web browser ## Before a release, in hours: every death in every life, every seeded bug, long chaos
+	@$(PY) -m tests.circles proof
 
 UPLOADS ?= 200
 SEED ?= 1
 
 chaos: install-dev ## Let everything fail at random during UPLOADS=200 uploads; SEED=1 chooses what, CHAOS=--encode really encodes
 	@$(PY) -m tests.chaos --uploads $(UPLOADS) --seed $(SEED) $(CHAOS)
-
-chaos-points: install-dev ## Let a process die before and after each of its calls and commits, in every life of an upload
-	CHAOS_ALL_POINTS=1 $(PY) -m pytest tests/chaos/test_kill_points.py -q -rP
-
-chaos-mutants: install-dev ## Show that each seeded bug, and each old behaviour, turns its test red
-	CHAOS_ALL_MUTANTS=1 $(PY) -m pytest tests/chaos/test_mutants.py tests/chaos/test_old_behaviours.py -q
 
 acceptance: install-dev web ## Upload a clip and show its way through queue and log with the aws command
 	$(PY) -m pytest tests/acceptance -s -q --no-header
@@ -53,12 +53,7 @@ audit: ## Ask whether a pinned package has a known vulnerability; without a netw
 	@$(PYTHON) requirements/audit.py
 
 lint: install-dev $(WEB)/node_modules/.package-lock.json ## Check style, types and layers
-	$(PY) -m ruff check .
-	$(PY) -m ruff format --check .
-	$(PY) -m mypy $(CHECKED)
-	.venv/bin/lint-imports
-	$(NPM) --prefix $(WEB) run --silent typecheck
-	$(NPM) --prefix $(WEB) run --silent lint
+	@$(PY) -m tests.circles lint
 
 format: install-dev ## Format the Python code
 	$(PY) -m ruff check --fix-only .
