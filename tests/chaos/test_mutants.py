@@ -12,7 +12,7 @@ from tests.chaos.mutants import MUTANTS, Mutant, table
 from tests.chaos.mutation import ScratchDatabases, live, mutated_copy, scratch_databases
 from tests.support.engines import JoinedEngines
 
-# All of them take some minutes: `make chaos-mutants`.
+# All of them take some minutes: `make proof`.
 TRIED = [mutant for mutant in MUTANTS if mutant.is_quick or os.environ.get("CHAOS_ALL_MUTANTS")]
 
 

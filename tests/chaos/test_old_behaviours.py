@@ -12,7 +12,7 @@ from tests.chaos.mutation import REPOSITORY, mutated_copy, run_tests
 from tests.chaos.old_behaviours import OLD_BEHAVIOURS, OldBehaviour
 
 PAGE = REPOSITORY / "docs/explanation/failures.md"
-# Most start engines of their own, and all of them take some minutes: `make chaos-mutants`.
+# Most start engines of their own, and all of them take some minutes: `make proof`.
 QUICK = "a lease renewed by a thread while ffmpeg hung"
 BROUGHT_BACK = [old for old in OLD_BEHAVIOURS if old.failure == QUICK or os.environ.get("CHAOS_ALL_MUTANTS")]
 
