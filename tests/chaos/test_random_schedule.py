@@ -16,7 +16,7 @@ def test_the_same_seed_is_the_same_schedule() -> None:
 
 def test_a_short_run_loses_nothing_leaves_nothing_and_doubles_nothing() -> None:
     """`make chaos UPLOADS=200 SEED=n` runs longer ones."""
-    report = run_chaos(uploads=25, seed=20, workers=2, uploads_per_fault=2.5, rest_timeout_seconds=60.0)
+    report = run_chaos(uploads=25, seed=20, workers=2, uploads_per_fault=2.5)
     print("\n".join(report.lines()))
     assert report.verdict.is_clean, str(report.verdict)
     assert report.acknowledged == report.uploads == 25

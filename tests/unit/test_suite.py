@@ -21,7 +21,7 @@ MAY_SLEEP = {
     "browser/pictures.py": "no test: it takes the screenshots of the documents",
 }
 # Who may pause by the clock: loops that look again and again, and work that lasts on purpose.
-MAY_PAUSE = frozenset({"support/waiting.py", "chaos/runner.py", "chaos/paper.py", "integration/test_media_process.py"})
+MAY_PAUSE = frozenset({"support/waiting.py", "chaos/runner.py", "integration/test_media_process.py"})
 
 
 def calls(path: Path) -> Iterator[str]:

@@ -1,3 +1,7 @@
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
 from django.apps import AppConfig
 
 
@@ -11,10 +15,17 @@ class WebhooksConfig(AppConfig):
         from apps.support.video.management.doctor.examinations import register_examination
         from libs.observability.gauges import register_gauges_of
 
-        from .examination import examine_webhooks
         from .gauges import WEBHOOK_GAUGES
-        from .process import run_webhooks
 
-        register_companion("webhooks", run_webhooks)
-        register_examination("webhooks", examine_webhooks)
+        register_companion("webhooks", _when_called("process", "run_webhooks"))
+        register_examination("webhooks", _when_called("examination", "examine_webhooks"))
         register_gauges_of("webhooks", WEBHOOK_GAUGES)
+
+
+def _when_called(module: str, name: str) -> Callable[..., Any]:
+    """Import a function when it is first called: each process starts with this, and few of them send webhooks."""
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        return getattr(import_module(f".{module}", __package__), name)(*arguments, **options)
+
+    return call
