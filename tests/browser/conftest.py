@@ -18,8 +18,9 @@ from tests.support.stack import Stack
 from tests.support.wire import Wire
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
+    """One browser for the tests of this folder. Beside its event loop, which it takes along, Django refuses to work."""
     with launched_chromium() as browser:
         yield browser
 
@@ -78,7 +79,7 @@ def context(chromium: Browser) -> Iterator[BrowserContext]:
     opened.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def owner_session(chromium: Browser, stack: Stack) -> list[Any]:
     """The cookies of the seeded owner, who has signed in once for all tests."""
     opened = chromium.new_context(locale="ko-KR")

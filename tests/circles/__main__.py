@@ -14,8 +14,8 @@ TYPED = ("apps", "libs", "tests", "manage.py", "requirements/install.py", "requi
 CLIENT = ("src", "tests", "reference.py", "answers.py")
 MYPY = (PYTHON, "-m", "mypy", *TYPED, *(f"clients/python/{name}" for name in CLIENT))
 LAYERS = (f"{sys.prefix}/bin/lint-imports", "--cache-dir", "var/imports")
-# Tests wait for processes, leases and browsers more than they compute: see tests/README.md for the measurement.
-PROCESSES_PER_CORE = 2
+# One more than there are cores, for what some wait for. With two more, each waited longer for the others.
+PROCESSES = (os.cpu_count() or 1) + 1
 NEAREST_SECONDS = 12.0
 
 STYLE = Part(
@@ -80,8 +80,7 @@ def proof() -> bool:
 
 
 def _pytest(name: str, *arguments: str, environment: dict[str, str] | None = None) -> Part:
-    processes = PROCESSES_PER_CORE * (os.cpu_count() or 1)
-    command = (PYTHON, "-m", "pytest", "-n", str(processes), *arguments)
+    command = (PYTHON, "-m", "pytest", "-n", str(PROCESSES), *arguments)
     return Part(name=name, commands=(command,), environment=environment or {})
 
 
