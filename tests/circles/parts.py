@@ -58,11 +58,8 @@ def run_parts(parts: Sequence[Part], *, shown: Part | None = None) -> bool:
     beside = threading.Thread(target=lambda: outcomes.extend(_run_all(parts)))
     beside.start()
     if shown is not None:
-        outcomes.append(_run(shown, echo=sys.stdout))
+        outcomes.append(_run(shown, echo=sys.stdout.buffer))
     beside.join()
-    for outcome in outcomes:
-        if not outcome.has_passed and (shown is None or outcome.name != shown.name):
-            print(f"\n--- {outcome.name} ---\n{outcome.output}")
     print(f"\n{table(outcomes, total_seconds=time.monotonic() - started)}", flush=True)
     return all(outcome.has_passed for outcome in outcomes)
 
@@ -98,13 +95,14 @@ def folders_table(durations: str) -> str:
 def _run_all(parts: Sequence[Part]) -> Iterator[Outcome]:
     for part in parts:
         outcome = _run(part, echo=None)
-        print(f"{part.name}: {'passed' if outcome.has_passed else 'FAILED'} after {outcome.seconds:.0f} s", flush=True)
+        verdict = "passed" if outcome.has_passed else f"FAILED\n{outcome.output}"
+        print(f"{part.name}, {outcome.seconds:.0f} s: {verdict}", flush=True)
         yield outcome
 
 
-def _run(part: Part, *, echo: IO[str] | None) -> Outcome:
+def _run(part: Part, *, echo: IO[bytes] | None) -> Outcome:
     started = time.monotonic()
-    lines: list[str] = []
+    output = bytearray()
     status = 0
     for command in part.commands:
         with subprocess.Popen(
@@ -114,24 +112,24 @@ def _run(part: Part, *, echo: IO[str] | None) -> Outcome:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
+            bufsize=0,
         ) as process:
             assert process.stdout is not None
-            for line in process.stdout:
-                lines.append(line)
+            # As it comes, not line by line: pytest prints a dot for each test.
+            while said := process.stdout.read(65_536):
+                output += said
                 if echo is not None:
-                    echo.write(line)
+                    echo.write(said)
                     echo.flush()
         status = process.returncode
         if status != 0:
             break
-    output = "".join(lines)
-    counts = [int(found[-1]) for pattern in _COUNTS if (found := pattern.findall(output))]
+    text = output.decode(errors="replace")
+    counts = [int(found[-1]) for pattern in _COUNTS if (found := pattern.findall(text))]
     return Outcome(
         name=part.name,
         seconds=time.monotonic() - started,
         has_passed=status == 0,
         tests=sum(counts) if counts else None,
-        output=output,
+        output=text,
     )

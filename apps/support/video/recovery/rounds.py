@@ -60,9 +60,8 @@ def next_window(name: str, *, size: int) -> VideoWindow:
 
 def record_round(*, code: str, found: int, repaired: int, now: datetime) -> None:
     """Count what a round has found and repaired."""
-    counts = {"code": code, "found": found, "repaired": repaired, "now": now}
     with connection.cursor() as cursor:
-        cursor.execute(_RECORD, counts)
+        cursor.execute(_RECORD, {"code": code, "found": found, "repaired": repaired, "now": now})
 
 
 def cursor_of(name: str) -> str:
