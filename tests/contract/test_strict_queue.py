@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import pytest
 from django.conf import settings
 
-from apps.standalone.engine_runner import EngineRunner
 from apps.support.video import wiring
 from libs.clock import FixedClock, SystemClock
 from libs.queue.client import (
@@ -76,8 +75,7 @@ def line(request: pytest.FixtureRequest) -> Iterator[Line]:
     if request.param == "double":
         yield double()
         return
-    engine: EngineRunner = request.getfixturevalue("sqs_engine")
-    engine.start()
+    request.getfixturevalue("sqs_engine")
     purge_queue()
     yield Line(wiring.job_queue(), None)
     purge_queue()
