@@ -103,33 +103,41 @@ def _run_all(parts: Sequence[Part]) -> Iterator[Outcome]:
 def _run(part: Part, *, echo: IO[bytes] | None) -> Outcome:
     started = time.monotonic()
     output = bytearray()
-    status = 0
-    for command in part.commands:
-        with subprocess.Popen(
-            command,
-            cwd=REPOSITORY,
-            env={**os.environ, **part.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            bufsize=0,
-        ) as process:
-            assert process.stdout is not None
-            # As it comes, not line by line: pytest prints a dot for each test.
-            while said := process.stdout.read(65_536):
-                output += said
-                if echo is not None:
-                    echo.write(said)
-                    echo.flush()
-        status = process.returncode
-        if status != 0:
-            break
+    has_passed = all(_run_command(command, part.environment, output, echo=echo) == 0 for command in part.commands)
     text = output.decode(errors="replace")
     counts = [int(found[-1]) for pattern in _COUNTS if (found := pattern.findall(text))]
     return Outcome(
         name=part.name,
         seconds=time.monotonic() - started,
-        has_passed=status == 0,
+        has_passed=has_passed,
         tests=sum(counts) if counts else None,
         output=text,
     )
+
+
+def _run_command(
+    command: Sequence[str], environment: Mapping[str, str], output: bytearray, *, echo: IO[bytes] | None
+) -> int:
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            bufsize=0,
+        )
+    except OSError as error:
+        # A check that cannot start has failed; in its thread nobody would hear of it.
+        output += f"{error}\n".encode()
+        return 127
+    with process:
+        assert process.stdout is not None
+        # As it comes, not line by line: pytest prints a dot for each test.
+        while said := process.stdout.read(65_536):
+            output += said
+            if echo is not None:
+                echo.write(said)
+                echo.flush()
+    return process.returncode

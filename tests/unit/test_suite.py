@@ -97,6 +97,10 @@ class TestCircle:
         assert "never reached" not in printed
         assert run_parts([good]) is True
 
+    def test_a_part_whose_program_is_missing_fails_the_circle(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run_parts([Part(name="web", commands=(("no-such-program",),))]) is False
+        assert "no-such-program" in capsys.readouterr().out
+
     def test_the_table_names_each_part_with_its_seconds_and_tests(self) -> None:
         outcome = Outcome(name="web tests", seconds=9.4, has_passed=True, tests=12, output="")
         assert [line.split() for line in table([outcome], total_seconds=20.2).splitlines()] == [
