@@ -86,6 +86,12 @@ def sqs_engine(engines: JoinedEngines) -> None:
     engines.make_queues()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def nobody_elses_objects(engines: JoinedEngines) -> None:
+    """Begin each file with an empty bucket: what a file sees must not depend on the files before it."""
+    engines.empty_bucket()
+
+
 @pytest.fixture
 def own_engines() -> Iterator[Engines]:
     """Engines that nobody else uses, for tests that stop them."""

@@ -50,6 +50,7 @@ from tests.chaos.killing import KillSwitch, Watched
 from tests.chaos.oracle import Bucket, Verdict, judge, read_facts
 from tests.chaos.paper import NobodyHelps, PaperProcessor, ScriptedProcessor
 from tests.support.parts import crc
+from tests.support.storage import empty_bucket
 from tests.support.strict_queue import QueueFaults, StrictQueue
 from tests.support.videos import StubProber
 from tests.support.waiting import wait_until
@@ -361,13 +362,6 @@ def lab(**options: Any) -> Iterator[Lab]:
         yield opened
     finally:
         opened.close()
-
-
-def empty_bucket(storage: S3Storage, prefix: str = "tenants/") -> None:
-    """Remove all objects and parts: V09 looks at every tenant's, and would sweep what earlier tests have left."""
-    storage.delete_prefix(prefix)
-    for upload in storage.list_multiparts(prefix):
-        storage.abort_multipart(upload.key, upload_id=upload.upload_id)
 
 
 def empty_tables() -> None:

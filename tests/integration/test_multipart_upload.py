@@ -154,7 +154,7 @@ class TestInit:
         """To the operator: parts without a row are paid for until somebody notices."""
         owned = open_parts(storage, tenant)
         early, late = world_at(minutes=50), world_at(minutes=70)
-        # What earlier tests of this process have left is found too.
+        # What earlier tests of this file have left is found too.
         run_once(late, invariants=[StoredHasOwner()])
         storage.create_multipart(f"tenants/{tenant.pk}/video/raw/999/dead.mp4", content_type="video/mp4")
         assert run_once(early, invariants=[StoredHasOwner()])[0].found == 0

@@ -190,6 +190,7 @@ class JoinedEngines:
         self._folder = Path(described["folder"])
         self._ports = PortPlan(numbers=described["ports"])
         self._credentials = Credentials(**described["credentials"])
+        self._started: set[str] = set()
         self.share = share
 
     @property
@@ -219,11 +220,30 @@ class JoinedEngines:
             problem = service.makefile(encoding="utf-8").read()
         if problem:
             raise StartFailed(problem)
+        self._started.add(name)
 
     def make_bucket(self) -> None:
         """Make this share's bucket, in a running storage."""
         own = self.environment()
         _client("s3", own["S3_ENDPOINT_URL"], "us-east-1", own).create_bucket(Bucket=own["S3_BUCKET"])
+
+    def empty_bucket(self) -> None:
+        """Remove what this process's tests have stored, if they have stored anything."""
+        if "s3" not in self._started:
+            return
+        # Late, as below.
+        from libs.s3_client.client import S3Storage
+        from tests.support.storage import empty_bucket
+
+        own = self.environment()
+        storage = S3Storage(
+            bucket=own["S3_BUCKET"],
+            region="us-east-1",
+            access_key_id=own["S3_ACCESS_KEY_ID"],
+            secret_access_key=own["S3_SECRET_ACCESS_KEY"],
+            endpoint_url=own["S3_ENDPOINT_URL"],
+        )
+        empty_bucket(storage)
 
     def make_queues(self) -> None:
         """Make this share's queues, in a running queue server, as `make run` makes an installation's."""
