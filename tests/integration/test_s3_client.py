@@ -16,6 +16,7 @@ from apps.support.video import wiring
 from libs.s3_client.client import ObjectMissing, S3Storage, StorageDenied, StorageThrottled, StorageUnavailable
 from tests.support.engines import Engines
 from tests.support.media_server import serving
+from tests.support.storage import storage_of
 from tests.support.waiting import wait_until
 
 BODY = b"0123456789"
@@ -259,14 +260,7 @@ def test_a_store_that_wants_fewer_requests_says_so_even_without_a_body() -> None
 
 def test_storage_that_comes_back_is_used_again_and_has_everything(own_engines: Engines) -> None:
     """To the operator: a killed storage server loses nothing that it has acknowledged."""
-    server, own = own_engines.runner("s3"), own_engines.environment()
-    storage = S3Storage(
-        bucket=own["S3_BUCKET"],
-        region="us-east-1",
-        access_key_id=own["S3_ACCESS_KEY_ID"],
-        secret_access_key=own["S3_SECRET_ACCESS_KEY"],
-        endpoint_url=own["S3_ENDPOINT_URL"],
-    )
+    server, storage = own_engines.runner("s3"), storage_of(own_engines.environment())
     key = f"test/{uuid.uuid4()}/a.mp4"
     assert put(signed_put(storage, key)) == 200
     server.kill()

@@ -232,18 +232,9 @@ class JoinedEngines:
         if "s3" not in self._started:
             return
         # Late, as below.
-        from libs.s3_client.client import S3Storage
-        from tests.support.storage import empty_bucket
+        from tests.support.storage import empty_bucket, storage_of
 
-        own = self.environment()
-        storage = S3Storage(
-            bucket=own["S3_BUCKET"],
-            region="us-east-1",
-            access_key_id=own["S3_ACCESS_KEY_ID"],
-            secret_access_key=own["S3_SECRET_ACCESS_KEY"],
-            endpoint_url=own["S3_ENDPOINT_URL"],
-        )
-        empty_bucket(storage)
+        empty_bucket(storage_of(self.environment()))
 
     def make_queues(self) -> None:
         """Make this share's queues, in a running queue server, as `make run` makes an installation's."""
