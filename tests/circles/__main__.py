@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from tests.circles.nearest import DURATIONS_FILE, changed_files, choose, distances_to, last_seconds, with_suffix
+from tests.circles.nearest import changed_files, choose, distances_to, last_seconds, with_suffix
 from tests.circles.parts import Part, folders_table, run_parts
+from tests.support.budgets import DURATIONS_FILE
 
 PYTHON = sys.executable
 WEB = ("npm", "--prefix", "academyfront", "run", "--silent")

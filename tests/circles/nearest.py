@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.budgets import DURATIONS_FILE
+
 REPOSITORY = Path(__file__).parents[2]
-DURATIONS_FILE = REPOSITORY / "var" / "test-durations.tsv"
 # For a file that has not been timed on this machine.
 UNKNOWN_SECONDS = 3.0
 # A test further away than this says little about the change.

@@ -9,6 +9,8 @@ from functools import cache
 from pathlib import Path
 
 FILE = Path(__file__).parents[1] / "budgets.toml"
+# A line for each test of the last whole run, the slowest first: seconds, CPU seconds, the test's id. CI keeps it.
+DURATIONS_FILE = Path(__file__).parents[2] / "var" / "test-durations.tsv"
 # Beyond what a busy machine adds to every file alike.
 TOLERANCE = 3.0
 # What starting engines and processes may add to any file, whatever its budget.

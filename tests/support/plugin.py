@@ -6,15 +6,12 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.budgets import budgets, file_of, longest_first
+from tests.support.budgets import DURATIONS_FILE, budgets, file_of, longest_first
 
-# A line for each test, the slowest first: seconds, CPU seconds, the test's id. CI keeps it.
-DURATIONS_FILE = Path(__file__).parents[2] / "var" / "test-durations.tsv"
 _CPU = "cpu_seconds"
 
 
